@@ -1,0 +1,16 @@
+//! The words of the product as types, and the decisions that need no I/O.
+//!
+//! Nothing in here reads a clock, a database or the network: times come in as arguments. Everything else in the crate
+//! may depend on this module; it depends on nothing of ours.
+
+pub mod http;
+pub mod ids;
+pub mod interaction;
+pub mod manifest;
+pub mod outcome;
+pub mod schedule;
+
+pub use ids::{BatchId, CustomerId, Digest, IntegrationId, ObjectId, RunId};
+pub use interaction::{Cursor, Interaction, Page, RecordState};
+pub use manifest::{AuthKind, AuthScheme, DeleteMode, Manifest, OAuth2, ObjectType, RateHint, SyncMode};
+pub use outcome::{CallError, FaultKind, Outcome, ProviderError, classify};
