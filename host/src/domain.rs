@@ -3,6 +3,8 @@
 //! Nothing in here reads a clock, a database or the network: times come in as arguments. Everything else in the crate
 //! may depend on this module; it depends on nothing of ours.
 
+pub mod batch;
+pub mod chain;
 pub mod http;
 pub mod ids;
 pub mod interaction;
@@ -10,6 +12,7 @@ pub mod manifest;
 pub mod outcome;
 pub mod schedule;
 
+pub use chain::chain;
 pub use ids::{BatchId, CustomerId, Digest, IntegrationId, ObjectId, RunId};
 pub use interaction::{Cursor, Interaction, Page, RecordState};
 pub use manifest::{AuthKind, AuthScheme, DeleteMode, Manifest, OAuth2, ObjectType, RateHint, SyncMode};

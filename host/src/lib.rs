@@ -5,4 +5,7 @@
 //! `schedule`, `retrieve`, `process` (the three stages) <- `app`, `cli`, `api`.
 
 pub mod domain;
+pub mod process;
 pub mod queue;
+pub mod schedule;
+pub mod store;

@@ -4,14 +4,18 @@
 //! Messages are written to the outbox in the transaction that makes them true (invariant 3). With the embedded queue
 //! the outbox itself is received from; with SQS a relay sends the outbox on.
 
+pub mod embedded;
 pub mod message;
+pub mod relay;
 
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use embedded::EmbeddedQueue;
 pub use message::{Message, MessageError};
+use tokio::sync::Notify;
 
 /// Which of the two queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,4 +109,31 @@ pub trait Sender: Send + Sync {
     /// Sends messages, in batches as large as the queue takes. Answers with the indices that were accepted; the others
     /// stay in the outbox and are tried again.
     async fn send(&self, queue: QueueName, messages: &[Outgoing]) -> Result<Vec<usize>, QueueError>;
+}
+
+/// Wakes those who wait for messages in this process, as soon as a transaction has left some in the outbox. Only a hint:
+/// everything that waits for it also looks on a timer.
+#[derive(Debug, Default)]
+pub struct Bell {
+    retrieve: Notify,
+    process: Notify,
+}
+
+impl Bell {
+    fn of(&self, queue: QueueName) -> &Notify {
+        match queue {
+            QueueName::Retrieve => &self.retrieve,
+            QueueName::Process => &self.process,
+        }
+    }
+
+    /// Rings: there are messages in the outbox.
+    pub fn ring(&self, queue: QueueName) {
+        self.of(queue).notify_one();
+    }
+
+    /// Waits for the next ring; a ring since the last wait counts.
+    pub async fn wait(&self, queue: QueueName) {
+        self.of(queue).notified().await;
+    }
 }

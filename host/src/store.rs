@@ -1,0 +1,257 @@
+//! The database: the lock, the cursor, the outbox and what landed. Postgres or SQLite, written once where they agree.
+//!
+//! One place per statement, whole transactions per method, never a row at a time. Every time that matters is taken from
+//! the database's clock (invariant 2). Nothing here knows connectors, queues or HTTP.
+
+pub mod admin;
+pub mod credentials;
+pub mod error;
+pub mod feed;
+pub mod landing;
+pub mod outbox;
+pub mod runs;
+pub mod schedule;
+mod sql;
+pub mod status;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+pub use error::StoreError;
+use error::During;
+
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// How to open the store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// `sqlite://PATH` or `postgres://...`.
+    pub url: String,
+    /// Connections at most; readers on SQLite, which writes through one.
+    pub max_connections: u32,
+    /// How long to wait for a lock that SQLite's other writers hold.
+    pub busy_timeout: Duration,
+    /// How long one statement may take on Postgres.
+    pub statement_timeout: Duration,
+}
+
+impl StoreOptions {
+    /// The defaults for a URL.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 10,
+            busy_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    backend: Backend,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Backend {
+    Postgres(PgPool),
+    /// One writer, so that `BEGIN IMMEDIATE` queues in the process instead of failing in the file; many readers.
+    Sqlite { write: SqlitePool, read: SqlitePool },
+}
+
+/// Runs the same code against whichever database this is: `read!(store, |db, sql| ...)` binds `db` to the pool and
+/// `sql` to a function that picks the dialect.
+macro_rules! read {
+    ($store:expr, |$db:ident, $sql:ident| $body:expr) => {
+        match &$store.backend {
+            $crate::store::Backend::Postgres(pool) => {
+                #[allow(unused_variables)]
+                let ($db, $sql) = (pool, |statement: $crate::store::sql::Sql| statement.postgres);
+                $body
+            }
+            $crate::store::Backend::Sqlite { read, .. } => {
+                #[allow(unused_variables)]
+                let ($db, $sql) = (read, |statement: $crate::store::sql::Sql| statement.sqlite);
+                $body
+            }
+        }
+    };
+}
+
+/// Runs the body in one write transaction and commits it; an early `?` rolls back.
+macro_rules! write {
+    ($store:expr, $operation:literal, |$tx:ident, $sql:ident| $body:expr) => {{
+        use $crate::store::error::During as _;
+        match &$store.backend {
+            $crate::store::Backend::Postgres(pool) => {
+                let mut $tx = pool.begin().await.during($operation)?;
+                #[allow(unused_variables)]
+                let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
+                let done = $body;
+                $tx.commit().await.during($operation)?;
+                done
+            }
+            $crate::store::Backend::Sqlite { write, .. } => {
+                let mut $tx = write.begin_with("BEGIN IMMEDIATE").await.during($operation)?;
+                #[allow(unused_variables)]
+                let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
+                let done = $body;
+                $tx.commit().await.during($operation)?;
+                done
+            }
+        }
+    }};
+}
+pub(crate) use {read, write};
+
+impl Store {
+    /// Opens the database. A SQLite file and its folder are created when missing; the schema is not checked yet.
+    ///
+    /// # Errors
+    /// When the URL is not understood or the database cannot be reached.
+    pub async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
+        let url = options.url.as_str();
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let timeout = options.statement_timeout.as_millis().to_string();
+            let connect = PgConnectOptions::from_str(url)
+                .map_err(|_| StoreError::Url(redacted(url)))?
+                .application_name("syncline")
+                .options([("statement_timeout", timeout.as_str()), ("idle_in_transaction_session_timeout", "30000")]);
+            let pool = PgPoolOptions::new()
+                .max_connections(options.max_connections)
+                .acquire_timeout(Duration::from_secs(5))
+                .connect_with(connect)
+                .await
+                .during("connect")?;
+            return Ok(Self { backend: Backend::Postgres(pool) });
+        }
+        let Some(path) = url.strip_prefix("sqlite://") else { return Err(StoreError::Url(redacted(url))) };
+        if let Some(folder) = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(sqlx::Error::Io).during("create the database folder")?;
+        }
+        let connect = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(options.busy_timeout)
+            .pragma("cache_size", "-16000");
+        let write =
+            SqlitePoolOptions::new().max_connections(1).connect_with(connect.clone()).await.during("open the database")?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(options.max_connections)
+            .connect_with(connect.read_only(true))
+            .await
+            .during("open the database")?;
+        Ok(Self { backend: Backend::Sqlite { write, read } })
+    }
+
+    fn migrator(&self) -> &'static Migrator {
+        match self.backend {
+            Backend::Postgres(_) => &POSTGRES,
+            Backend::Sqlite { .. } => &SQLITE,
+        }
+    }
+
+    /// Brings the schema to this binary's version. Answers with the version before and after.
+    ///
+    /// # Errors
+    /// When a migration fails or the database's schema is newer than this binary.
+    pub async fn migrate(&self) -> Result<(i64, i64), StoreError> {
+        let before = self.schema_version().await?;
+        let known = self.newest_migration();
+        if before > known {
+            return Err(StoreError::SchemaNew { found: before, known });
+        }
+        match &self.backend {
+            Backend::Postgres(pool) => self.migrator().run(pool).await,
+            Backend::Sqlite { write, .. } => self.migrator().run(write).await,
+        }
+        .map_err(StoreError::Migrate)?;
+        Ok((before, known))
+    }
+
+    /// Refuses a schema that is older or newer than this binary.
+    ///
+    /// # Errors
+    /// [`StoreError::SchemaOld`] or [`StoreError::SchemaNew`], each with what to run.
+    pub async fn check_schema(&self) -> Result<(), StoreError> {
+        let found = self.schema_version().await?;
+        let needed = self.newest_migration();
+        match found.cmp(&needed) {
+            std::cmp::Ordering::Less => Err(StoreError::SchemaOld { found, needed }),
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(StoreError::SchemaNew { found, known: needed }),
+        }
+    }
+
+    fn newest_migration(&self) -> i64 {
+        self.migrator().iter().map(|m| m.version).max().unwrap_or(0)
+    }
+
+    /// The newest migration applied; 0 for an empty database.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn schema_version(&self) -> Result<i64, StoreError> {
+        let exists = sql::Sql {
+            postgres: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'",
+            sqlite: "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        };
+        let newest = sql::sql!("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success");
+        read!(self, |db, sql| {
+            let tables: i64 = sqlx::query_scalar(sql(exists)).fetch_one(db).await.during("read the schema version")?;
+            if tables == 0 {
+                return Ok(0);
+            }
+            sqlx::query_scalar(sql(newest)).fetch_one(db).await.during("read the schema version")
+        })
+    }
+
+    /// The database's clock, unix milliseconds.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn now_ms(&self) -> Result<i64, StoreError> {
+        read!(self, |db, sql| sqlx::query_scalar(sql(sql::sql!("SELECT ", now))).fetch_one(db).await.during("read the clock"))
+    }
+
+    /// Whether this is SQLite: one machine, the embedded queue.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.backend, Backend::Sqlite { .. })
+    }
+
+    /// Closes every connection, after what is running on them.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Postgres(pool) => pool.close().await,
+            Backend::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+        }
+    }
+}
+
+/// A store URL without its password.
+fn redacted(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => {
+            format!("{}://...{}", url.get(..scheme).unwrap_or(""), url.get(at..).unwrap_or(""))
+        }
+        _ => url.to_owned(),
+    }
+}

@@ -1,0 +1,111 @@
+//! Why the store could not do what it was asked. No `sqlx` type leaves the store.
+
+/// An operation of the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or could not be reached.
+    #[error("database: {operation} failed")]
+    Database {
+        /// What was being done.
+        operation: &'static str,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database's schema is older than this binary.
+    #[error("the database has schema {found}, this binary needs {needed}: run `syncline migrate`")]
+    SchemaOld {
+        /// Newest migration applied; 0 for an empty database.
+        found: i64,
+        /// Newest migration of this binary.
+        needed: i64,
+    },
+    /// The database's schema is newer than this binary.
+    #[error("the database has schema {found}, newer than this binary's {known}: run a newer syncline")]
+    SchemaNew {
+        /// Newest migration applied.
+        found: i64,
+        /// Newest migration of this binary.
+        known: i64,
+    },
+    /// A migration failed.
+    #[error("migration failed")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The URL of the store is not understood.
+    #[error("store url {0:?}: use sqlite://PATH or postgres://...")]
+    Url(String),
+    /// The thing named does not exist.
+    #[error("no {kind} {name:?}{}", hint(.near))]
+    NotFound {
+        /// `customer`, `integration`, `object`, `run`.
+        kind: &'static str,
+        /// As it was asked for.
+        name: String,
+        /// The nearest existing name.
+        near: Option<String>,
+    },
+    /// A thing of that name exists.
+    #[error("{kind} {name:?} exists already")]
+    Exists {
+        /// `customer`, `integration`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// What is stored cannot be understood: written by a newer host or damaged.
+    #[error("stored {what} is damaged: {detail}")]
+    Damaged {
+        /// What was read.
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+fn hint(near: &Option<String>) -> String {
+    near.as_ref().map(|name| format!(" (did you mean {name:?}?)")).unwrap_or_default()
+}
+
+impl StoreError {
+    /// Whether the same call may work when tried again: the database was busy, restarting or out of connections.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        match source {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(error) => {
+                // Serialization failure, deadlock, connection classes 08 and 57; SQLite BUSY and LOCKED.
+                error.code().is_some_and(|code| {
+                    matches!(code.as_ref(), "40001" | "40P01" | "5" | "6" | "261" | "517")
+                        || code.starts_with("08")
+                        || code.starts_with("57")
+                        || code.starts_with("53")
+                })
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the database refused a value as such (Postgres class 22): the data is at fault, not the database.
+    #[must_use]
+    pub fn is_bad_data(&self) -> bool {
+        match self {
+            Self::Database { source: sqlx::Error::Database(error), .. } => {
+                error.code().is_some_and(|code| code.starts_with("22"))
+            }
+            Self::Database { source: sqlx::Error::Encode(_), .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Names the operation of a failed statement.
+pub(crate) trait During<T> {
+    fn during(self, operation: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> During<T> for Result<T, sqlx::Error> {
+    fn during(self, operation: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Database { operation, source })
+    }
+}
