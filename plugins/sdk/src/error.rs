@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The code of [`HttpError::TooLarge`] as an [`Error`].
+const TOO_LARGE: &str = "response-too-large";
+
 /// Why a call failed. Messages are for people and carry no credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -35,6 +38,11 @@ impl Error {
             code: code.into(),
             message: message.into(),
         }
+    }
+
+    /// Whether an answer was too large for the host: asking for fewer records helps.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::Other { code, .. } if code == TOO_LARGE)
     }
 }
 
@@ -105,7 +113,7 @@ impl From<HttpError> for Error {
     fn from(error: HttpError) -> Self {
         match error {
             HttpError::Denied(message) => Self::other("request-denied", message),
-            HttpError::TooLarge(message) => Self::other("response-too-large", message),
+            HttpError::TooLarge(message) => Self::other(TOO_LARGE, message),
             HttpError::Other(code, message) => Self::Other { code, message },
             HttpError::RateLimited(seconds) => Self::RateLimited(seconds),
             HttpError::Unauthorized(message) => Self::Unauthorized(message),
