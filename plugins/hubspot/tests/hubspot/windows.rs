@@ -211,9 +211,29 @@ fn a_window_without_width_reads_nothing_and_keeps_its_place() {
     mini.pass(HOUR);
     mini.sync();
     let place = mini.cursor.clone();
+    mini.world().write(2, "within the same second");
     let reading = mini.sync();
     assert_eq!((reading.pages, reading.interactions.len()), (1, 0));
     assert_eq!(mini.cursor, place);
+
+    mini.pass(2 * MINUTE);
+    mini.sync();
+    mini.assert_truth();
+}
+
+#[test]
+fn a_short_page_ends_the_window_only_if_the_total_says_so() {
+    let mut mini = synced(1);
+    let row = |id: &str| json!({"id": id, "properties": {"name": "new"}});
+    mini.world().answers = vec![
+        syncline_sdk::testing::json(200, &json!({"total": 2, "results": [row("5")]})),
+        syncline_sdk::testing::json(200, &json!({"total": 1, "results": [row("6")]})),
+    ];
+    let reading = mini.sync();
+    assert_eq!(
+        reading.landed().keys().copied().collect::<Vec<_>>(),
+        ["5", "6"]
+    );
 }
 
 #[test]
