@@ -36,3 +36,8 @@ pub use response::Response;
 
 /// A provider-independent name and value; keys are lower case with dashes.
 pub type Attribute = (String, String);
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
