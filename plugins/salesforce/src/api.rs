@@ -16,6 +16,10 @@ use crate::stamp;
 /// Percent of the daily quota above which the log says so.
 const USAGE_WARNING: u64 = 90;
 
+/// A query without an answer for that long is taken for too slow. Salesforce gives up after two minutes and says so; the
+/// host may lose its patience sooner, and asking the same again would end the same way.
+const SLOW_MS: u64 = 20_000;
+
 /// The org's API, for the length of one call.
 pub(crate) struct Api<'a> {
     pub(crate) ctx: &'a Context<'a>,
@@ -116,8 +120,12 @@ impl<'a> Api<'a> {
 
     pub(crate) fn query(&self, soql: &str, deleted_too: bool) -> Result<Rows, Failure> {
         let before_ms = self.ctx.now_ms();
-        let response = self.send(self.query_request(soql, deleted_too))?;
+        let result = self.send(self.query_request(soql, deleted_too));
         let took_ms = self.ctx.now_ms().saturating_sub(before_ms);
+        let response = result.map_err(|failure| match failure {
+            Failure::Final(Error::Unavailable(why)) if took_ms >= SLOW_MS => Failure::TooMuch(why),
+            other => other,
+        })?;
         // `Date` is written when the answer is, and the rows may have been read two minutes earlier. The host's clock
         // may be wrong, but it can tell how long that was.
         let date_ms = response

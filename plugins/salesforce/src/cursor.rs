@@ -141,6 +141,13 @@ impl Pass {
             ..self.clone()
         })
     }
+
+    /// Asks for a little more next time, after a page that went well: an eighth, so that a limit which is too much is
+    /// met once in several pages, and one that was lowered by an outage recovers.
+    pub(crate) fn grow(&mut self, usual_limit: u32) {
+        let grown = self.limit.map(|limit| limit.saturating_add(limit / 8 + 1));
+        self.limit = grown.filter(|limit| *limit < usual_limit);
+    }
 }
 
 #[cfg(test)]
@@ -186,6 +193,21 @@ mod tests {
         }
         assert_eq!((pass.limit, pass.window), (Some(1), Some(1)));
         assert!(steps < 20);
+    }
+
+    #[test]
+    fn a_lowered_limit_recovers_page_by_page() {
+        let mut pass = Pass {
+            limit: Some(1),
+            ..Pass::from(selection(), 0)
+        };
+        let mut limits = Vec::new();
+        while let Some(limit) = pass.limit {
+            limits.push(limit);
+            pass.grow(1_000);
+        }
+        assert!(limits.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(limits.len() < 60, "{} pages", limits.len());
     }
 
     #[test]

@@ -102,6 +102,7 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
     if reached_end && !cut {
         return Ok(end(api, pass, interactions));
     }
+    pass.grow(usual_limit);
     match (reached_upper.filter(|_| !cut), last) {
         // A second is the smallest step there is, so the one after a finished window is its successor.
         (Some(upper), _) => {

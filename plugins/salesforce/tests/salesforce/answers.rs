@@ -14,7 +14,7 @@ fn run_against(answer: syncline_sdk::Response) -> Error {
     let mut copy = Copy::new(&org, 10);
     copy.settle();
     let before = copy.cursor.clone();
-    org.with(|org| org.fault = Some(Box::new(move |_| Some(answer.clone()))));
+    org.with(|org| org.interpose(move |_| Some(answer.clone())));
     let failure = copy.run().expect_err("an error");
     assert_eq!(copy.cursor, before, "the position stays");
     failure
@@ -134,20 +134,12 @@ fn a_check_is_one_request_and_tells_a_wrong_version_from_wrong_credentials() {
     let copy = Copy::new(&org, 10);
     assert_eq!(Salesforce.check(&copy.harness.ctx()), Ok(()));
     assert_eq!(copy.http.count(), 1);
-    org.with(|org| {
-        org.fault = Some(Box::new(|_| {
-            Some(error(404, "NOT_FOUND", "no such version"))
-        }))
-    });
+    org.with(|org| org.interpose(|_| Some(error(404, "NOT_FOUND", "no such version"))));
     assert!(matches!(
         Salesforce.check(&copy.harness.ctx()),
         Err(Error::InvalidConfig(_))
     ));
-    org.with(|org| {
-        org.fault = Some(Box::new(|_| {
-            Some(error(401, "INVALID_SESSION_ID", "expired"))
-        }))
-    });
+    org.with(|org| org.interpose(|_| Some(error(401, "INVALID_SESSION_ID", "expired"))));
     assert!(matches!(
         Salesforce.check(&copy.harness.ctx()),
         Err(Error::Unauthorized(_))

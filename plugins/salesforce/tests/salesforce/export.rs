@@ -167,11 +167,11 @@ fn an_object_without_bulk_access_is_read_by_a_pass() {
 fn an_object_too_large_to_count_is_exported() {
     let (org, mut copy) = large(10);
     org.with(|org| {
-        org.fault = Some(Box::new(|request| {
+        org.interpose(|request| {
             let soql = request.query("q")?;
             soql.contains("COUNT()")
                 .then(|| error(400, "QUERY_TIMEOUT", "running for too long"))
-        }));
+        });
     });
     copy.step().unwrap();
     assert_eq!(phase(&copy), "export");
@@ -203,14 +203,14 @@ fn a_set_that_was_cut_short_is_asked_for_again_and_not_believed() {
     until_first_set(&mut copy);
     let before = copy.cursor.clone();
     org.with(|org| {
-        org.fault = Some(Box::new(|_| {
+        org.interpose(|_| {
             let row = "\"001Ab\",\"2026-03-01T09:00:00.000Z\",\"false\",\"\",\"Birch\",\"1.5\"\n";
             Some(
                 text(200, row)
                     .with_header("sforce-numberofrecords", "20")
                     .with_header("sforce-locator", "null"),
             )
-        }));
+        });
     });
     assert!(matches!(copy.run(), Err(Error::Unavailable(_))));
     assert_eq!(copy.cursor, before);

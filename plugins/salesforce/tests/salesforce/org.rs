@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
-use syncline_sdk::testing::MockHttp;
+use syncline_sdk::testing::{MockHttp, Reply};
 use syncline_sdk::time::{format_http_date, format_rfc3339_ms};
-use syncline_sdk::{Request, Response};
+use syncline_sdk::{HttpError, Request, Response};
 
 use crate::serve;
 
@@ -40,7 +40,10 @@ pub enum Header {
     FirstSet,
 }
 
-type Fault = Box<dyn FnMut(&Request) -> Option<Response>>;
+/// The host's cap for a response.
+const MAX_BODY: usize = 16 << 20;
+
+type Fault = Box<dyn FnMut(&Request) -> Option<Result<Response, HttpError>>>;
 
 /// The org.
 pub struct Org {
@@ -114,7 +117,14 @@ impl Shared {
 }
 
 impl Org {
-    fn answer(&mut self, request: &Request) -> Response {
+    /// Lets this answer instead of the org, where it gives an answer.
+    pub fn interpose<R: Reply>(&mut self, mut fault: impl FnMut(&Request) -> Option<R> + 'static) {
+        self.fault = Some(Box::new(move |request| {
+            fault(request).map(Reply::into_result)
+        }));
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<Response, HttpError> {
         assert!(
             request.url.len() < 16_384,
             "a URL of {} bytes",
@@ -122,8 +132,14 @@ impl Org {
         );
         self.now += 1;
         let fault = self.fault.as_mut().and_then(|fault| fault(request));
-        let response = fault.unwrap_or_else(|| serve::answer(self, request));
-        response.with_header("date", format_http_date(self.now * 1_000))
+        let response = fault.unwrap_or_else(|| Ok(serve::answer(self, request)))?;
+        if response.body.len() > MAX_BODY {
+            return Err(HttpError::TooLarge(format!(
+                "{} bytes",
+                response.body.len()
+            )));
+        }
+        Ok(response.with_header("date", format_http_date(self.now * 1_000)))
     }
 
     /// Writes a new row with that stamp; returns its id, which is later in order than all before it.

@@ -1,7 +1,7 @@
 //! Keyset passes.
 
 use serde_json::json;
-use syncline_sdk::{Error, State};
+use syncline_sdk::{Error, HttpError, Response, State};
 
 use crate::account::Copy;
 use crate::org::{START, Shared};
@@ -144,15 +144,15 @@ fn the_end_of_a_pass_comes_from_salesforces_clock_less_the_time_the_answer_took(
     copy.clock.set(1_000);
     let clock = copy.clock.clone();
     org.with(|org| {
-        org.fault = Some(Box::new(move |request| {
+        org.interpose(move |request| {
             if request
                 .query("q")
                 .is_some_and(|soql| soql.contains("ORDER BY"))
             {
                 clock.advance_ms(100_000);
             }
-            None
-        }));
+            None::<Response>
+        });
     });
     copy.run().unwrap();
     let now = org.with(|org| org.now);
@@ -216,8 +216,8 @@ fn a_query_that_runs_too_long_is_asked_in_smaller_windows() {
     assert!(!copy.cursor.as_deref().unwrap().contains("window"));
 }
 
-#[test]
-fn an_answer_beyond_the_hosts_cap_is_asked_for_with_fewer_rows() {
+/// An org whose 40 rows weigh 24 MB.
+fn heavy() -> Shared {
     let org = Shared::new();
     org.with(|org| {
         for n in 0..40 {
@@ -225,8 +225,42 @@ fn an_answer_beyond_the_hosts_cap_is_asked_for_with_fewer_rows() {
             org.rename(&id, &"x".repeat(600_000), START - 5_000 + n);
         }
     });
-    // 40 rows of 600 kB: pages end where the host's 8 MiB do.
-    let mut copy = Copy::new(&org, 1_000);
+    org
+}
+
+#[test]
+fn an_answer_beyond_the_hosts_cap_is_asked_for_with_fewer_rows() {
+    let mut copy = Copy::new(&heavy(), 1_000);
+    copy.settle();
+    copy.assert_true();
+    assert!(copy.harness.log().contains("asking for less"));
+}
+
+#[test]
+fn a_page_ends_at_the_record_that_would_make_it_too_heavy() {
+    let mut copy = Copy::new(&heavy(), 20);
+    copy.settle();
+    copy.assert_true();
+    assert!(!copy.harness.log().contains("asking for less"));
+}
+
+#[test]
+fn a_query_that_the_host_gave_up_on_is_asked_for_with_less() {
+    let org = Shared::new();
+    org.with(|org| org.create_many(20, START - 500));
+    let mut copy = Copy::new(&org, 10);
+    let clock = copy.clock.clone();
+    org.with(|org| {
+        org.interpose(move |request| {
+            let slow = request
+                .query("q")
+                .is_some_and(|soql| soql.ends_with("LIMIT 10"));
+            slow.then(|| {
+                clock.advance_ms(30_000);
+                HttpError::Timeout("no answer for 30 s".to_owned())
+            })
+        });
+    });
     copy.settle();
     copy.assert_true();
 }
@@ -274,11 +308,11 @@ fn a_query_refused_with_the_fields_of_a_fresh_describe_is_not_asked_for_ever() {
     let mut copy = Copy::new(&org, 10);
     copy.settle();
     org.with(|org| {
-        org.fault = Some(Box::new(|request| {
+        org.interpose(|request| {
             request
                 .query("q")
                 .map(|_| error(400, "INVALID_FIELD", "No such column 'Name'"))
-        }));
+        });
     });
     assert!(matches!(copy.run(), Err(Error::Unexpected(_))));
 }
@@ -298,11 +332,7 @@ fn an_answer_out_of_order_is_not_believed() {
     .map(|(n, stamp)| json!({"Id": format!("00{n}"), "SystemModstamp": stamp}))
     .collect();
     let body = json!({"totalSize": 2, "done": true, "records": records});
-    org.with(|org| {
-        org.fault = Some(Box::new(move |_| {
-            Some(syncline_sdk::testing::json(200, &body))
-        }))
-    });
+    org.with(|org| org.interpose(move |_| Some(syncline_sdk::testing::json(200, &body))));
     assert!(matches!(copy.run(), Err(Error::Unexpected(_))));
 }
 

@@ -2,6 +2,14 @@
 
 use syncline_sdk::time::parse_rfc3339_ms;
 
+/// What a condition compares with.
+#[derive(Debug)]
+enum Operand {
+    Id(String),
+    /// Whole seconds, as the real thing compares.
+    Stamp(u64),
+}
+
 /// A parsed query.
 #[derive(Debug)]
 pub struct Select {
@@ -9,7 +17,7 @@ pub struct Select {
     pub fields: Vec<String>,
     /// The object.
     pub object: String,
-    conditions: Vec<(String, String, String)>,
+    conditions: Vec<(Operand, String)>,
     /// Fields to order by.
     pub order: Vec<String>,
     /// Most rows to return.
@@ -39,7 +47,15 @@ impl Select {
             match word.as_str() {
                 "WHERE" | "AND" => {
                     let mut next = || words.next().ok_or("an unfinished condition");
-                    select.conditions.push((next()?, next()?, next()?));
+                    let (field, operator, value) = (next()?, next()?, next()?);
+                    let operand = match field.as_str() {
+                        "Id" => Operand::Id(unquoted(&value)),
+                        "SystemModstamp" => {
+                            Operand::Stamp(parse_rfc3339_ms(&value).ok_or("no bare time")? / 1_000)
+                        }
+                        other => panic!("no condition on {other} is expected"),
+                    };
+                    select.conditions.push((operand, operator));
                 }
                 "ORDER" => {
                     expect("BY", &mut words)?;
@@ -56,14 +72,10 @@ impl Select {
 
     /// Whether a row of this id and stamp satisfies every condition.
     pub fn matches(&self, id: &str, stamp: u64) -> bool {
-        self.conditions.iter().all(|(field, operator, value)| {
-            let ordering = match field.as_str() {
-                "Id" => id.cmp(&unquoted(value)),
-                // Whole seconds, as the real thing compares.
-                "SystemModstamp" => {
-                    stamp.cmp(&(parse_rfc3339_ms(value).expect("a bare time") / 1_000))
-                }
-                other => panic!("no condition on {other} is expected"),
+        self.conditions.iter().all(|(operand, operator)| {
+            let ordering = match operand {
+                Operand::Id(value) => id.cmp(value.as_str()),
+                Operand::Stamp(value) => stamp.cmp(value),
             };
             match operator.as_str() {
                 "=" => ordering.is_eq(),
