@@ -1,0 +1,146 @@
+//! The shape of HubSpot's answers. Records stay text: only what the connector acts on is parsed out of them.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use syncline_sdk::{Error, Interaction, Response};
+
+/// A page of a list, of a search or of a batch.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listing<'a> {
+    #[serde(borrow)]
+    results: Vec<&'a RawValue>,
+    paging: Option<Paging>,
+    /// Search only: how many rows match, these included.
+    pub(crate) total: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Paging {
+    next: Option<Next>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Next {
+    after: String,
+}
+
+impl<'a> Listing<'a> {
+    /// Parses an answer.
+    pub(crate) fn parse(response: &'a Response) -> Result<Self, Error> {
+        response.json()
+    }
+
+    /// The rows, each with its text.
+    pub(crate) fn rows(&self) -> Result<Vec<Row<'a>>, Error> {
+        self.results.iter().map(|raw| Row::parse(raw)).collect()
+    }
+
+    /// The token of the next page; none on the last.
+    pub(crate) fn after(self) -> Option<String> {
+        Some(self.paging?.next?.after)
+    }
+}
+
+/// A record.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    raw: &'a RawValue,
+    known: Known,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Known {
+    id: String,
+    updated_at: Option<String>,
+    archived_at: Option<String>,
+    #[serde(default)]
+    properties: Properties,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Properties {
+    hs_merged_object_ids: Option<String>,
+    hs_calculated_merged_vids: Option<String>,
+}
+
+impl<'a> Row<'a> {
+    fn parse(raw: &'a RawValue) -> Result<Self, Error> {
+        let known = serde_json::from_str(raw.get())
+            .map_err(|error| Error::Unexpected(format!("a row that is no record: {error}")))?;
+        Ok(Self { raw, known })
+    }
+
+    /// HubSpot's id, as text.
+    pub(crate) fn id(&self) -> &str {
+        &self.known.id
+    }
+
+    /// The id as the number it is: "9" comes before "10".
+    pub(crate) fn number(&self) -> Result<u64, Error> {
+        let id = &self.known.id;
+        id.parse()
+            .map_err(|_| Error::Unexpected(format!("an id that is no number: {id:?}")))
+    }
+
+    /// When it was archived.
+    pub(crate) fn archived_at(&self) -> Option<&str> {
+        self.known.archived_at.as_deref()
+    }
+
+    /// The record as it is.
+    pub(crate) fn present(&self) -> Interaction {
+        stamped(
+            Interaction::present(self.id(), self.raw),
+            self.known.updated_at.as_deref(),
+        )
+    }
+
+    /// The tombstone of an archived record. Archiving need not move `updatedAt`, so its own stamp counts.
+    pub(crate) fn tombstone(&self) -> Interaction {
+        let stamp = self.archived_at().or(self.known.updated_at.as_deref());
+        stamped(Interaction::deleted(self.id()), stamp)
+    }
+
+    /// The tombstone of an archived record that others still refer to: it keeps its data.
+    pub(crate) fn tombstone_with_data(&self) -> Interaction {
+        self.tombstone().data(self.raw)
+    }
+
+    /// The tombstones of the records that were merged into this one. HubSpot shows a merge nowhere else: the loser is
+    /// in no list, not even in the archived one.
+    pub(crate) fn losers(&self) -> Vec<Interaction> {
+        let properties = &self.known.properties;
+        let lists = [
+            &properties.hs_merged_object_ids,
+            &properties.hs_calculated_merged_vids,
+        ];
+        let mut ids: Vec<&str> = Vec::new();
+        for entry in lists.into_iter().flatten().flat_map(|list| list.split(';')) {
+            // The older property writes `id:timestamp`, and names the survivor too.
+            let id = entry.split(':').next().unwrap_or_default().trim();
+            let number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+            if number && id != self.id() && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        let at = self.known.updated_at.as_deref();
+        ids.into_iter()
+            .map(|id| stamped(Interaction::merged(id, self.id()), at))
+            .collect()
+    }
+}
+
+fn stamped(record: Interaction, at: Option<&str>) -> Interaction {
+    match at {
+        Some(at) => record.version(at).updated_at(at),
+        None => record,
+    }
+}
+
+/// The records of these rows, and after them the losers of merges: where a search still shows a loser, the tombstone
+/// is the later word.
+pub(crate) fn records(rows: &[Row<'_>]) -> Vec<Interaction> {
+    let present = rows.iter().map(Row::present);
+    present.chain(rows.iter().flat_map(Row::losers)).collect()
+}

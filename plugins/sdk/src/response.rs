@@ -1,0 +1,97 @@
+//! What came back.
+
+use serde::Deserialize;
+
+use crate::request::find_header;
+use crate::{Attribute, Error, time};
+
+/// Characters of a body that an error message quotes.
+const EXCERPT: usize = 300;
+
+/// A whole response, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers in order, names in lower case, without those that carry credentials.
+    pub headers: Vec<(String, String)>,
+    /// Decoded body, at most 16 MiB.
+    pub body: Vec<u8>,
+    /// Reserved for later facts.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Response {
+    /// The first header of that name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find_header(&self.headers, name)
+    }
+
+    /// The provider's clock: the `Date` header, in milliseconds since 1970.
+    pub fn date_ms(&self) -> Option<u64> {
+        time::parse_http_date(self.header("date")?)
+    }
+
+    /// What `Retry-After` asks for, in seconds. A date is measured from the response's own `Date`.
+    pub fn retry_after(&self) -> Option<u64> {
+        time::retry_after_seconds(
+            self.header("retry-after")?,
+            self.date_ms().unwrap_or_default(),
+        )
+    }
+
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as text; what is not UTF-8 becomes U+FFFD.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// Parses the body, which the value may borrow from. Fails with [`Error::Unexpected`] and a short excerpt.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Error::Unexpected(format!(
+                "status {}: {error}; the body begins: {}",
+                self.status,
+                self.excerpt()
+            ))
+        })
+    }
+
+    /// The response itself if its status is 2xx, else what the status means.
+    ///
+    /// 401 is unauthorized and 403 forbidden; 429, and 503 with `Retry-After`, are rate-limited; other 5xx, 408, 423
+    /// and 425 are unavailable; everything else is unexpected.
+    pub fn error_for_status(self) -> Result<Self, Error> {
+        if self.is_success() {
+            return Ok(self);
+        }
+        Err(self.status_error())
+    }
+
+    fn status_error(&self) -> Error {
+        let message = format!("status {}: {}", self.status, self.excerpt());
+        match self.status {
+            401 => Error::Unauthorized(message),
+            403 => Error::Forbidden(message),
+            429 => Error::RateLimited(self.retry_after()),
+            503 if self.header("retry-after").is_some() => Error::RateLimited(self.retry_after()),
+            408 | 423 | 425 | 500..=599 => Error::Unavailable(message),
+            _ => Error::Unexpected(message),
+        }
+    }
+
+    /// The beginning of the body on one line, for messages.
+    pub fn excerpt(&self) -> String {
+        let head = self.body.get(..EXCERPT * 4).unwrap_or(&self.body);
+        let text: String = String::from_utf8_lossy(head)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(EXCERPT)
+            .collect();
+        text.trim().to_owned()
+    }
+}
