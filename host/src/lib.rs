@@ -5,4 +5,6 @@
 //! `schedule`, `retrieve`, `process` (the three stages) <- `app`, `cli`, `api`.
 
 pub mod domain;
+pub mod egress;
 pub mod queue;
+pub mod secrets;
