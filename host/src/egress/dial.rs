@@ -1,0 +1,297 @@
+//! Opening connections: the only module that does.
+//!
+//! A host spelled as an address is judged before anything is sent, because hyper dials such a host without asking its
+//! resolver. A name is resolved here, every answer must be allowed, and exactly those addresses are dialled, so that a
+//! second look at DNS cannot change the result. The address of the peer is judged once more when the answer arrives.
+
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::body::{self, Decoder};
+use super::config::{EgressConfig, Limits};
+use super::denial::{Denial, Rule};
+use super::patterns::{HostPattern, parse_host};
+use super::policy::matches_any;
+use super::target::Target;
+use super::{address, headers};
+use crate::domain::http::HttpError;
+
+/// Looks up the addresses of a name.
+#[async_trait::async_trait]
+pub trait Lookup: Send + Sync {
+    /// All addresses of a name.
+    async fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+/// The system's resolver.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemLookup;
+
+#[async_trait::async_trait]
+impl Lookup for SystemLookup {
+    #[expect(clippy::disallowed_methods, reason = "the one place where names are resolved")]
+    async fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())
+    }
+}
+
+/// A request that has passed the policy for names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing<'a> {
+    pub(super) method: &'a Method,
+    pub(super) target: &'a Target,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: Option<&'a Bytes>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// Bytes of the body on the wire.
+    pub(super) encoded_bytes: u64,
+}
+
+/// Why there is no answer, by what repeating would do.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    /// The policy refuses.
+    #[error(transparent)]
+    Denied(Denial),
+    /// The provider got nothing: any request may be repeated.
+    #[error(transparent)]
+    NotSent(HttpError),
+    /// The provider may have acted: only an idempotent request may be repeated.
+    #[error(transparent)]
+    Unsure(HttpError),
+    /// Repeating gives the same.
+    #[error(transparent)]
+    Final(HttpError),
+}
+
+impl From<DialError> for HttpError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Denied(denial) => denial.into(),
+            DialError::NotSent(error) | DialError::Unsure(error) | DialError::Final(error) => error,
+        }
+    }
+}
+
+/// Opens connections. Connections are shared: nothing in one belongs to an integration, since there are no cookies and
+/// credentials travel with each request.
+pub(super) struct Dialer {
+    public: reqwest::Client,
+    /// For the operator's own origins; HTTP/1.1, where `Host` may differ from the authority.
+    routed: reqwest::Client,
+    allowed: Arc<[HostPattern]>,
+    routes: Vec<(HostPattern, Url)>,
+    limits: Limits,
+}
+
+impl Dialer {
+    pub(super) fn new(config: &EgressConfig, lookup: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
+        // Fails only if a provider is installed already, which is then the one to use.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let allowed: Arc<[HostPattern]> = config.allow_hosts.clone().into();
+        let client = |judge: Option<Arc<[HostPattern]>>| {
+            reqwest::Client::builder()
+                .dns_resolver(Arc::new(Resolver { lookup: Arc::clone(&lookup), judge }))
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .no_proxy()
+                .connect_timeout(config.limits.connect)
+                .http2_max_header_list_size(u32::try_from(config.limits.response_header_bytes).unwrap_or(u32::MAX))
+        };
+        Ok(Self {
+            public: client(Some(Arc::clone(&allowed))).build()?,
+            routed: client(None).http1_only().build()?,
+            allowed,
+            routes: config.routes.clone(),
+            limits: config.limits.clone(),
+        })
+    }
+
+    /// Sends one request and reads the whole answer. Follows nothing and repeats nothing.
+    pub(super) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Incoming, DialError> {
+        let target = outgoing.target;
+        let route = self.routes.iter().find(|(pattern, _)| matches_any(std::slice::from_ref(pattern), target));
+        let (client, url) = match route {
+            Some((_, origin)) => (&self.routed, rerouted(target.url(), origin)),
+            None => (&self.public, target.url().clone()),
+        };
+        if let (None, Some(literal)) = (route, target.literal()) {
+            self.judge(target, literal)?;
+        }
+        let mut request = reqwest::Request::new(outgoing.method.clone(), url);
+        *request.headers_mut() = outgoing.headers.clone();
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(body::ACCEPTED));
+        if let (Some(_), Ok(host)) = (route, HeaderValue::try_from(target.authority())) {
+            request.headers_mut().insert(HOST, host);
+        }
+        *request.body_mut() = outgoing.body.map(|body| body.clone().into());
+
+        let sent = timeout(self.limits.first_byte, client.execute(request)).await;
+        let response = sent.map_err(|_| DialError::Unsure(slow(target, "sent no answer", self.limits.first_byte)))?;
+        let response = response.map_err(|error| failed_to_send(target, error))?;
+        if route.is_none() {
+            match response.remote_addr() {
+                Some(peer) => self.judge(target, peer.ip())?,
+                None => return Err(refused_address(target, "unknown")),
+            }
+        }
+        let size = headers::size(response.headers());
+        if size > self.limits.response_header_bytes {
+            let cap = self.limits.response_header_bytes;
+            let text = format!("the headers of {} have {size} bytes, and {cap} are allowed", target.host());
+            return Err(DialError::Final(HttpError::TooLarge(text)));
+        }
+        self.read(target, response).await
+    }
+
+    async fn read(&self, target: &Target, mut response: reqwest::Response) -> Result<Incoming, DialError> {
+        let limits = &self.limits;
+        let cap = limits.response_body_bytes as u64;
+        if response.content_length().is_some_and(|length| length > cap) {
+            return Err(DialError::Final(body::too_large(cap)));
+        }
+        let encodings: Vec<_> = response.headers().get_all(CONTENT_ENCODING).iter().collect();
+        let encoding = match encodings.as_slice() {
+            [] => None,
+            [one] => Some(one.to_str().unwrap_or("unreadable")),
+            _ => Some("several"),
+        };
+        let mut decoder = Decoder::new(encoding, limits).map_err(DialError::Final)?;
+        let mut window = (Instant::now(), 0);
+        loop {
+            let piece = timeout(limits.read_gap, response.chunk()).await;
+            let piece = piece.map_err(|_| DialError::Unsure(slow(target, "stopped sending", limits.read_gap)))?;
+            let Some(piece) = piece.map_err(|error| broke_off(target, error))? else { break };
+            decoder.push(&piece).map_err(DialError::Final)?;
+            let (since, before) = window;
+            if since.elapsed() >= limits.speed_window {
+                let wanted = limits.min_bytes_per_second.saturating_mul(limits.speed_window.as_secs().max(1));
+                if decoder.encoded() - before < wanted {
+                    return Err(DialError::Unsure(slow(target, "sends too slowly to wait for", limits.speed_window)));
+                }
+                window = (Instant::now(), decoder.encoded());
+            }
+        }
+        let encoded_bytes = decoder.encoded();
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        let body = decoder.finish().map_err(|error| match error {
+            HttpError::Truncated(_) => DialError::Unsure(error),
+            other => DialError::Final(other),
+        })?;
+        Ok(Incoming { status, headers, body, encoded_bytes })
+    }
+
+    fn judge(&self, target: &Target, address: IpAddr) -> Result<(), DialError> {
+        match address::refusal(address) {
+            Some(class) if !self.allowed.iter().any(|pattern| pattern.matches_host(target.host())) => {
+                Err(refused_address(target, class))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Resolves for reqwest. `judge` holds the hosts that may have any address; without it every address is good.
+struct Resolver {
+    lookup: Arc<dyn Lookup>,
+    judge: Option<Arc<[HostPattern]>>,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (lookup, judge) = (Arc::clone(&self.lookup), self.judge.clone());
+        Box::pin(async move {
+            let addresses = lookup.lookup(name.as_str()).await?;
+            let host = parse_host(name.as_str());
+            let judged = judge
+                .filter(|allowed| !host.is_some_and(|host| allowed.iter().any(|pattern| pattern.matches_host(&host))));
+            if judged.is_some() {
+                // One bad answer spoils them all: an honest provider has none.
+                if let Some(class) = addresses.iter().find_map(|address| address::refusal(*address)) {
+                    return Err(NotPublic(class).into());
+                }
+            }
+            if addresses.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
+            }
+            // Port 0 stands for the port of the URL.
+            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
+    }
+}
+
+/// Carries the resolver's refusal through the layers of the client.
+#[derive(Debug, thiserror::Error)]
+#[error("the name has an address that is not public: {0}")]
+struct NotPublic(&'static str);
+
+fn rerouted(url: &Url, origin: &Url) -> Url {
+    let mut rerouted = origin.clone();
+    rerouted.set_path(url.path());
+    rerouted.set_query(url.query());
+    rerouted
+}
+
+/// The address itself stays out of the message: a connector must not map the inner network by asking around.
+fn refused_address(target: &Target, class: &str) -> DialError {
+    DialError::Denied(Denial::new(
+        Rule::Address,
+        format!(
+            "host {:?} has an address that is not public ({class}); the operator can allow it: allow_hosts = [\"{}\"] under [egress]",
+            target.authority(),
+            target.host()
+        ),
+    ))
+}
+
+fn failed_to_send(target: &Target, error: reqwest::Error) -> DialError {
+    let error = error.without_url();
+    if let Some(NotPublic(class)) = chain(&error).find_map(|cause| cause.downcast_ref::<NotPublic>()) {
+        return refused_address(target, class);
+    }
+    let text = format!("{}: {}", target.authority(), causes(&error));
+    match (error.is_connect(), error.is_timeout()) {
+        (true, true) => DialError::NotSent(HttpError::Timeout(format!("no connection to {text}"))),
+        (true, false) => DialError::NotSent(HttpError::Unreachable(text)),
+        (false, true) => DialError::Unsure(HttpError::Timeout(text)),
+        (false, false) => DialError::Unsure(HttpError::Unreachable(text)),
+    }
+}
+
+fn broke_off(target: &Target, error: reqwest::Error) -> DialError {
+    let text = format!("{}: {}", target.authority(), causes(&error.without_url()));
+    DialError::Unsure(HttpError::Truncated(text))
+}
+
+fn slow(target: &Target, what: &str, limit: std::time::Duration) -> HttpError {
+    HttpError::Timeout(format!("{} {what} ({limit:?})", target.authority()))
+}
+
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (**error).source())
+}
+
+/// What lies below reqwest's own words, which say only that something failed.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut texts: Vec<String> = chain(error).skip(1).map(ToString::to_string).collect();
+    texts.dedup();
+    if texts.is_empty() { error.to_string() } else { texts.join(": ") }
+}

@@ -1,0 +1,202 @@
+//! How fast an integration may ask: a token bucket, a number of requests at once, and the pauses a provider asks for.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep};
+
+use crate::domain::{IntegrationId, RateHint};
+
+/// Keeps pauses that providers asked for, for all hosts. An implementation that fails reports that itself: a pause that
+/// is not kept costs a refused request, not data.
+#[async_trait]
+pub trait PauseStore: Send + Sync {
+    /// No request of the integration is to be sent before this time, in unix milliseconds. An earlier time than the
+    /// one already kept changes nothing.
+    async fn pause_until(&self, integration: IntegrationId, unix_ms: i64);
+
+    /// Until when, in unix milliseconds; `None` if there is no pause.
+    async fn paused_until(&self, integration: IntegrationId) -> Option<i64>;
+}
+
+/// Pauses in memory, for tests and for trying out a connector.
+#[derive(Debug, Default)]
+pub struct MemoryPauses {
+    until: Mutex<HashMap<IntegrationId, i64>>,
+}
+
+#[async_trait]
+impl PauseStore for MemoryPauses {
+    async fn pause_until(&self, integration: IntegrationId, unix_ms: i64) {
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = until.entry(integration).or_insert(unix_ms);
+        *kept = unix_ms.max(*kept);
+    }
+
+    async fn paused_until(&self, integration: IntegrationId) -> Option<i64> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner).get(&integration).copied()
+    }
+}
+
+/// The pace of one integration in this process.
+pub(super) struct Pace {
+    bucket: DefaultDirectRateLimiter,
+    clock: DefaultClock,
+    /// Whoever holds this waits for the bucket: requests go out in the order in which they came.
+    turn: tokio::sync::Mutex<()>,
+    permits: Semaphore,
+    paused_until: AtomicI64,
+}
+
+/// A wait that is longer than a request should take: seconds, rounded up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLong(pub(super) u64);
+
+impl Pace {
+    pub(super) fn new(rate: RateHint, default_concurrency: u32) -> Self {
+        let concurrency = if rate.concurrency == 0 { default_concurrency } else { rate.concurrency };
+        Self {
+            bucket: RateLimiter::direct(quota(rate)),
+            clock: DefaultClock::default(),
+            turn: tokio::sync::Mutex::default(),
+            permits: Semaphore::new(concurrency.clamp(1, 1024) as usize),
+            paused_until: AtomicI64::new(0),
+        }
+    }
+
+    /// Waits for one of the places for requests at once. `None` never happens: the semaphore is not closed.
+    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        self.permits.acquire().await.ok()
+    }
+
+    /// Waits until a request may go out; gives up at once if that is not within `longest`.
+    pub(super) async fn admit(&self, longest: Duration) -> Result<Duration, TooLong> {
+        let _turn = self.turn.lock().await;
+        let start = Instant::now();
+        loop {
+            let wait = match self.pause_left() {
+                Some(pause) => pause,
+                None => match self.bucket.check() {
+                    Ok(()) => return Ok(start.elapsed()),
+                    Err(not_until) => not_until.wait_time_from(self.clock.now()),
+                },
+            };
+            if start.elapsed() + wait > longest {
+                return Err(TooLong(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1)));
+            }
+            sleep(wait.max(Duration::from_millis(1))).await;
+        }
+    }
+
+    /// No request before this time.
+    pub(super) fn pause_until(&self, unix_ms: i64) {
+        self.paused_until.fetch_max(unix_ms, Ordering::Relaxed);
+    }
+
+    fn pause_left(&self) -> Option<Duration> {
+        let left = self.paused_until.load(Ordering::Relaxed).saturating_sub(now_ms());
+        u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis)
+    }
+}
+
+/// A bucket that never lets more than the published number through in any window, bursts included: with a burst of `b`,
+/// at most `b - 1` requests come on top of what the steady rate lets through.
+fn quota(rate: RateHint) -> Quota {
+    let requests = rate.requests.max(1);
+    let burst = (requests / 5).max(1);
+    let window = Duration::from_secs(u64::from(rate.per_seconds.max(1)));
+    let period = window.div_f64(f64::from(requests - burst + 1)).max(Duration::from_nanos(1));
+    let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
+    quota.allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN))
+}
+
+/// The wall clock, in unix milliseconds.
+pub(super) fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+/// Reads `Retry-After`, in seconds or as a date, and keeps it between nothing and `longest`. What is not understood
+/// counts as absent.
+pub(super) fn retry_after(headers: &HeaderMap, now_ms: i64, longest: Duration) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_or(longest, Duration::from_secs)
+    } else if let Some(seconds) = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0) {
+        Duration::try_from_secs_f64(seconds).unwrap_or(longest)
+    } else {
+        let until = chrono::DateTime::parse_from_rfc2822(text).ok()?.timestamp_millis();
+        Duration::from_millis(u64::try_from(until.saturating_sub(now_ms)).unwrap_or(0))
+    };
+    Some(pause.min(longest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    #[test]
+    fn retry_after_is_read_in_both_forms_and_never_absurd() {
+        let now = 1_445_412_420_000; // Wed, 21 Oct 2015 07:27:00 GMT
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("7", Some(7)),
+            (" 7 ", Some(7)),
+            ("1.5", Some(1)),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", Some(60)),
+            ("Wed, 21 Oct 2015 07:00:00 GMT", Some(0)),
+            ("Wed, 21 Oct 2095 07:28:00 GMT", Some(86_400)),
+            ("99999999", Some(86_400)),
+            ("99999999999999999999999999", Some(86_400)),
+            ("1e300", Some(86_400)),
+            ("-5", None),
+            ("NaN", None),
+            ("inf", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            assert_eq!(retry_after(&headers, now, DAY).map(|pause| pause.as_secs()), expected, "{text:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now, DAY), None);
+    }
+
+    #[tokio::test]
+    async fn no_window_ever_holds_more_than_the_published_number() {
+        for rate in [(10, 1), (3, 1), (1, 1), (50, 1)] {
+            let pace = Pace::new(RateHint { requests: rate.0, per_seconds: rate.1, concurrency: 0 }, 4);
+            let (start, mut count) = (std::time::Instant::now(), 0);
+            while start.elapsed() < Duration::from_millis(900) {
+                if pace.admit(Duration::from_millis(100)).await.is_ok() && start.elapsed() < Duration::from_secs(1) {
+                    count += 1;
+                }
+            }
+            assert!(count <= rate.0, "{count} of {} in a window", rate.0);
+            assert!(count * 2 >= rate.0, "{count} of {}: far too slow", rate.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_wait_is_refused_at_once_and_a_short_one_is_waited_for() {
+        let pace = Pace::new(RateHint { requests: 100, per_seconds: 1, concurrency: 0 }, 4);
+        pace.pause_until(now_ms() + 60_000);
+        let start = std::time::Instant::now();
+        assert!(matches!(pace.admit(Duration::from_secs(5)).await, Err(TooLong(59 | 60))));
+        assert!(start.elapsed() < Duration::from_secs(1));
+
+        let pace = Pace::new(RateHint { requests: 100, per_seconds: 1, concurrency: 0 }, 4);
+        pace.pause_until(now_ms() + 200);
+        assert!(pace.admit(Duration::from_secs(5)).await.unwrap() >= Duration::from_millis(150));
+    }
+}

@@ -1,0 +1,410 @@
+//! The way out of one run: a request's path through the gate, step by step.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::config::EgressConfig;
+use super::credentials::Credentials;
+use super::denial::{Denial, Rule};
+use super::dial::{DialError, Incoming, Outgoing};
+use super::headers;
+use super::inject::Slot;
+use super::keyring::Keys;
+use super::lane::Lane;
+use super::pace::{self, PauseStore, TooLong};
+use super::policy::Policy;
+use super::redirect;
+use super::retry::{self, Delays};
+use super::target::Target;
+use crate::domain::IntegrationId;
+use crate::domain::http::{Http, HttpError, Request, Response};
+
+/// Methods that connectors may use.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
+/// How many requests a run may make. Retries, redirects and token renewals are not counted here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestBudget {
+    /// Requests in one page. Default: 20.
+    pub per_page: u32,
+    /// Requests in one run. Default: 5000.
+    pub per_run: u32,
+    /// Requests at once. Default: 4.
+    pub in_flight: u32,
+}
+
+impl Default for RequestBudget {
+    fn default() -> Self {
+        Self { per_page: 20, per_run: 5000, in_flight: 4 }
+    }
+}
+
+/// What a session has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Requests sent, retries and redirects included, token renewals not.
+    pub requests: u64,
+    /// Those of them that repeated another one.
+    pub retries: u64,
+    /// Bytes of response bodies, as they came off the wire.
+    pub bytes_in: u64,
+    /// Bytes of request bodies.
+    pub bytes_out: u64,
+    /// Requests that the policy refused.
+    pub denied: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    requests: AtomicU64,
+    retries: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    denied: AtomicU64,
+}
+
+/// What the gate puts into a session.
+pub(super) struct Parts {
+    pub(super) integration: IntegrationId,
+    pub(super) provider: String,
+    pub(super) config: Arc<EgressConfig>,
+    pub(super) policy: Policy,
+    pub(super) slot: Slot,
+    pub(super) lane: Arc<Lane>,
+    pub(super) keys: Arc<Keys>,
+    pub(super) pauses: Arc<dyn PauseStore>,
+    pub(super) budget: RequestBudget,
+}
+
+/// The way out of one run, bound to its integration, credentials and budget.
+pub struct Session {
+    parts: Parts,
+    in_flight: Semaphore,
+    page: AtomicU32,
+    run: AtomicU32,
+    counters: Counters,
+}
+
+/// A connector's request after every check that needs no network.
+struct Prepared {
+    method: Method,
+    target: Target,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    idempotent: bool,
+    accept_status: Vec<u16>,
+}
+
+/// The end of a redirect chain.
+struct Walked {
+    incoming: Incoming,
+    /// The last hop carried the credential.
+    authenticated: bool,
+}
+
+#[async_trait::async_trait]
+impl Http for Session {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let sent = self.send_checked(request).await;
+        // No text of an error is trusted to be free of secrets, whoever wrote it.
+        sent.map_err(|error| self.without_secrets(error))
+    }
+}
+
+impl Session {
+    pub(super) fn new(parts: Parts) -> Self {
+        let in_flight = Semaphore::new(parts.budget.in_flight.clamp(1, 1024) as usize);
+        Self { parts, in_flight, page: AtomicU32::new(0), run: AtomicU32::new(0), counters: Counters::default() }
+    }
+
+    /// A new page begins: its request budget is whole again.
+    pub fn new_page(&self) {
+        self.page.store(0, Ordering::Relaxed);
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            requests: read(&self.counters.requests),
+            retries: read(&self.counters.retries),
+            bytes_in: read(&self.counters.bytes_in),
+            bytes_out: read(&self.counters.bytes_out),
+            denied: read(&self.counters.denied),
+        }
+    }
+
+    /// A text without the credentials of this integration.
+    pub fn redact(&self, text: &str) -> String {
+        self.parts.lane.ring.masks().text.redact(text).into_owned()
+    }
+
+    async fn send_checked(&self, request: Request) -> Result<Response, HttpError> {
+        let limit = request
+            .timeout_ms
+            .map_or(self.parts.config.limits.total, |ms| Duration::from_millis(ms).min(self.parts.config.limits.total));
+        let prepared = self.prepare(request).map_err(|denial| self.denied(denial))?;
+        self.take_from_budget()?;
+        let exchanged = timeout(limit, self.exchange(&prepared)).await;
+        let incoming = exchanged.map_err(|_| {
+            HttpError::Timeout(format!("{} gave no whole answer within {limit:?}", prepared.target.authority()))
+        })??;
+        Ok(self.for_guest(incoming))
+    }
+
+    /// Everything that can be judged without the network.
+    fn prepare(&self, request: Request) -> Result<Prepared, Denial> {
+        let limits = &self.parts.config.limits;
+        let target = Target::parse(&request.url)?;
+        self.parts.policy.check(&target)?;
+        let method = METHODS.into_iter().find(|method| method.as_str() == request.method).ok_or_else(|| {
+            let method: String = request.method.chars().take(20).collect();
+            Denial::new(Rule::Method, format!("method {method:?} is not allowed"))
+        })?;
+        if let Some(name) = self.parts.slot.query().filter(|name| target.has_query(name)) {
+            return Err(Denial::new(
+                Rule::Header,
+                format!("query parameter {name:?} is written by the host: leave it out"),
+            ));
+        }
+        let mut headers = headers::from_guest(&request.headers, self.parts.slot.header(), limits.request_header_bytes)?;
+        if !headers.contains_key(USER_AGENT)
+            && let Ok(agent) = HeaderValue::try_from(self.parts.config.user_agent.as_str())
+        {
+            headers.insert(USER_AGENT, agent);
+        }
+        let body = request.body.filter(|body| !body.is_empty());
+        let length = body.as_ref().map_or(0, Bytes::len);
+        if length > limits.request_body_bytes {
+            let cap = limits.request_body_bytes;
+            return Err(Denial::new(Rule::Body, format!("the body has {length} bytes, and {cap} are allowed")));
+        }
+        if body.is_some() && matches!(method, Method::GET | Method::HEAD) {
+            return Err(Denial::new(Rule::Body, format!("a {method} request has no body")));
+        }
+        let idempotent = request.idempotent || retry::is_idempotent(&method);
+        Ok(Prepared { method, target, headers, body, idempotent, accept_status: request.accept_status })
+    }
+
+    fn take_from_budget(&self) -> Result<(), HttpError> {
+        let budget = self.parts.budget;
+        for (counter, most, what) in [(&self.run, budget.per_run, "run"), (&self.page, budget.per_page, "page")] {
+            let more = |used: u32| (used < most).then(|| used + 1);
+            if counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+                return Err(HttpError::BudgetSpent(format!("a {what} has {most} requests")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends until there is an answer to give: repeats what is transient, renews credentials once.
+    async fn exchange(&self, prepared: &Prepared) -> Result<Incoming, HttpError> {
+        let _slot = self.in_flight.acquire().await;
+        let _place = self.parts.lane.pace.place().await;
+        self.parts.lane.retries.earn();
+        let mut delays = Delays::new(&self.parts.config.limits);
+        let mut credentials = self.parts.keys.usable().await?;
+        let mut renewed = false;
+        loop {
+            let walked = self.walk(prepared, &credentials).await;
+            let repeatable = match &walked {
+                Ok(walked) => {
+                    let status = walked.incoming.status;
+                    let pause = self.note_pause(&walked.incoming).await;
+                    if prepared.accept_status.contains(&status.as_u16()) {
+                        false
+                    } else if status == StatusCode::UNAUTHORIZED && walked.authenticated && !renewed {
+                        renewed = true;
+                        if let Some(other) = self.parts.keys.instead_of(&credentials).await? {
+                            credentials = other;
+                            self.count_retry();
+                            continue;
+                        }
+                        false
+                    } else {
+                        let longest = self.parts.config.limits.max_inline_wait;
+                        if let Some(pause) = pause.filter(|pause| *pause > longest) {
+                            return Err(rate_limited(pause.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)));
+                        }
+                        retry::is_transient(status, prepared.idempotent)
+                    }
+                }
+                Err(DialError::NotSent(_)) => true,
+                Err(DialError::Unsure(_)) => prepared.idempotent,
+                Err(DialError::Denied(_) | DialError::Final(_)) => false,
+            };
+            let delay = if repeatable { delays.next().filter(|_| self.parts.lane.retries.pay()) } else { None };
+            match (delay, walked) {
+                (Some(delay), _) => {
+                    self.count_retry();
+                    sleep(delay).await;
+                }
+                (None, Ok(walked)) => return Ok(walked.incoming),
+                (None, Err(DialError::Denied(denial))) => return Err(self.denied(denial)),
+                (None, Err(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends and walks redirects, each hop through the whole policy.
+    async fn walk(&self, prepared: &Prepared, credentials: &Credentials) -> Result<Walked, DialError> {
+        let most = self.parts.config.limits.redirects;
+        let mut target = prepared.target.clone();
+        for hop in 0..=most {
+            let home = target.same_origin(&prepared.target);
+            let mut headers =
+                if home { prepared.headers.clone() } else { headers::for_another_host(&prepared.headers) };
+            let authenticated = home && self.parts.policy.may_see_credential(&target);
+            let mut dialled = target.clone();
+            if authenticated {
+                self.parts
+                    .slot
+                    .write(credentials, &mut dialled, &mut headers)
+                    .map_err(|why| DialError::Final(HttpError::Unauthorized(why)))?;
+            }
+            let outgoing = Outgoing {
+                method: &prepared.method,
+                target: &dialled,
+                headers: &headers,
+                body: prepared.body.as_ref(),
+            };
+            let incoming = self.hop(outgoing).await?;
+            let next = redirect::next_hop(
+                &target,
+                &prepared.method,
+                incoming.status,
+                &incoming.headers,
+                self.parts.slot.query(),
+                &self.parts.lane.ring.masks().text,
+            );
+            match next.map_err(DialError::Denied)? {
+                None => {
+                    return Ok(Walked { incoming, authenticated: authenticated && self.parts.slot != Slot::Nothing });
+                }
+                Some(_) if hop == most => break,
+                Some(next) => {
+                    self.parts.policy.check(&next).map_err(|denial| {
+                        DialError::Denied(Denial {
+                            message: format!("after a redirect of {}: {denial}", target.authority()),
+                            ..denial
+                        })
+                    })?;
+                    target = next;
+                }
+            }
+        }
+        Err(DialError::Denied(Denial::new(
+            Rule::Redirect,
+            format!("{} redirects more than {most} times", prepared.target.authority()),
+        )))
+    }
+
+    /// One request on the wire, when its time has come.
+    async fn hop(&self, outgoing: Outgoing<'_>) -> Result<Incoming, DialError> {
+        let provider = &self.parts.provider;
+        let waited = self.parts.lane.pace.admit(self.parts.config.limits.max_inline_wait).await;
+        let waited = waited.map_err(|TooLong(seconds)| DialError::Final(rate_limited(seconds)))?;
+        metrics::histogram!("syncline_rate_limit_wait_seconds").record(waited.as_secs_f64());
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        self.counters.bytes_out.fetch_add(outgoing.body.map_or(0, |body| body.len() as u64), Ordering::Relaxed);
+
+        let started = Instant::now();
+        let answer = self.parts.keys.dialer.send(outgoing).await;
+        let took = started.elapsed();
+        let class = answer.as_ref().map_or("none", |incoming| status_class(incoming.status));
+        metrics::counter!("syncline_http_requests_total", "provider" => provider.clone(), "status_class" => class)
+            .increment(1);
+        metrics::histogram!("syncline_http_request_duration_seconds", "provider" => provider.clone())
+            .record(took.as_secs_f64());
+        if let Ok(incoming) = &answer {
+            self.counters.bytes_in.fetch_add(incoming.encoded_bytes, Ordering::Relaxed);
+        }
+        tracing::debug!(
+            integration.id = %self.parts.integration,
+            http.method = %outgoing.method,
+            http.url = %self.redact(&outgoing.target.without_secrets()),
+            http.status = answer.as_ref().map_or(0, |incoming| incoming.status.as_u16()),
+            http.ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "request"
+        );
+        answer
+    }
+
+    /// Keeps a pause that the answer asks for: in this process, and for the other hosts if it is a long one.
+    async fn note_pause(&self, incoming: &Incoming) -> Option<Duration> {
+        if !matches!(incoming.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            return None;
+        }
+        let limits = &self.parts.config.limits;
+        let now = pace::now_ms();
+        let pause = pace::retry_after(&incoming.headers, now, limits.max_pause)?;
+        let until = now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+        self.parts.lane.pace.pause_until(until);
+        if pause > limits.max_inline_wait {
+            self.parts.pauses.pause_until(self.parts.integration, until).await;
+        }
+        Some(pause)
+    }
+
+    fn for_guest(&self, incoming: Incoming) -> Response {
+        let masks = self.parts.lane.ring.masks();
+        Response {
+            status: incoming.status.as_u16(),
+            headers: headers::for_guest(&incoming.headers, &masks.text),
+            body: masks.body.redact_bytes(&incoming.body).map_or(incoming.body, Bytes::from),
+        }
+    }
+
+    fn denied(&self, denial: Denial) -> HttpError {
+        self.counters.denied.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("syncline_egress_denied_total", "reason" => denial.rule.as_str()).increment(1);
+        tracing::warn!(
+            integration.id = %self.parts.integration,
+            connector.name = %self.parts.provider,
+            reason = denial.rule.as_str(),
+            "request denied: {}",
+            self.redact(&denial.message)
+        );
+        denial.into()
+    }
+
+    fn count_retry(&self) {
+        self.counters.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn without_secrets(&self, error: HttpError) -> HttpError {
+        let clean = |text: String| self.redact(&text);
+        match error {
+            HttpError::Denied(text) => HttpError::Denied(clean(text)),
+            HttpError::BudgetSpent(text) => HttpError::BudgetSpent(clean(text)),
+            HttpError::Unreachable(text) => HttpError::Unreachable(clean(text)),
+            HttpError::Timeout(text) => HttpError::Timeout(clean(text)),
+            HttpError::Truncated(text) => HttpError::Truncated(clean(text)),
+            HttpError::TooLarge(text) => HttpError::TooLarge(clean(text)),
+            HttpError::RateLimited(seconds) => HttpError::RateLimited(seconds),
+            HttpError::Unauthorized(text) => HttpError::Unauthorized(clean(text)),
+        }
+    }
+}
+
+const fn rate_limited(seconds: u64) -> HttpError {
+    HttpError::RateLimited(Some(seconds))
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
