@@ -2,7 +2,8 @@
 //!
 //! Two clocks are needed. Epochs stop a guest that computes; they never fire while a guest is parked in a host call, so
 //! the wall clock is a timer around the whole call. CPU is metered by timing every poll of the call's future, so that
-//! waiting for HTTP costs a connector nothing.
+//! waiting for HTTP costs a connector nothing. (A poll also takes as long as the operating system lets other processes run
+//! in the middle of it: on a machine that is overloaded the budget is a little smaller than it says.)
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -73,7 +73,14 @@ impl Connector {
         let work = async { Ok(start(world, &mut store).await?.discover(&mut store, &context(cx)).await?) };
         let answer = call.guard(work).await;
         let (answer, report) = call.end(store, answer);
-        (answer.and_then(contract::objects), report)
+        let judged = match answer {
+            // A thousand schemas take a while to check.
+            Ok(objects) => tokio::task::spawn_blocking(|| contract::objects(objects))
+                .await
+                .unwrap_or_else(|error| Err(CallError::Host(error.to_string()))),
+            Err(error) => Err(error),
+        };
+        (judged, report)
     }
 
     /// Reads one page of an object. No cursor means from the very beginning.

@@ -70,13 +70,18 @@ fn frames(error: &wasmtime::Error) -> Vec<String> {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     // Only the printed form is demangled: `  0:   0x1234 - module.wasm!crate::function`.
     let printed = trace.to_string();
-    printed
-        .lines()
-        .filter_map(|line| line.split_once('!').map(|(_, name)| name.trim()))
-        .filter(|name| !is_machinery(name))
-        .map(|name| text::clean(without_hash(name), 160))
-        .take(FRAMES)
-        .collect()
+    let names = printed.lines().filter_map(|line| line.split_once('!').map(|(_, name)| name.trim()));
+    let mut frames: Vec<(String, u32)> = Vec::new();
+    for name in names.filter(|name| !is_machinery(name)).map(|name| text::clean(without_hash(name), 160)) {
+        let told = frames.len();
+        match frames.last_mut() {
+            Some((last, times)) if *last == name => *times += 1,
+            _ if told == FRAMES => break,
+            _ => frames.push((name, 1)),
+        }
+    }
+    let shown = |(name, times): (String, u32)| if times > 1 { format!("{name} ({times} times)") } else { name };
+    frames.into_iter().map(shown).collect()
 }
 
 fn is_machinery(name: &str) -> bool {

@@ -22,8 +22,15 @@ fn engine() -> Arc<Engine> {
     .unwrap()
 }
 
+/// The hostile guest on an engine of its own, for tests that look at the engine.
 async fn hostile() -> Arc<Connector> {
     Connector::load_file(&engine(), &guests::hostile("")).await.unwrap()
+}
+
+/// The hostile guest, compiled once for all tests that only call it.
+async fn shared() -> &'static Connector {
+    static SHARED: tokio::sync::OnceCell<Arc<Connector>> = tokio::sync::OnceCell::const_new();
+    SHARED.get_or_init(hostile).await
 }
 
 /// Answers everything with 200 but one host, and remembers what it was asked.

@@ -1,10 +1,14 @@
 //! What is refused at load, with the reason an operator reads.
 
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
 use super::super::{Connector, Engine, EngineOptions, LoadError, inspect};
 use super::{engine, guests};
 
 async fn load(bytes: Vec<u8>) -> Result<(), LoadError> {
-    Connector::load(&engine(), bytes.into()).await.map(|_| ())
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    Connector::load(ENGINE.get_or_init(engine), bytes.into()).await.map(|_| ())
 }
 
 /// The component with a text in it replaced by one of the same length.
@@ -97,4 +101,29 @@ fn a_pool_for_a_thousand_calls_reserves_space_but_holds_no_memory() {
     println!("pool for 1,000 calls: pooled {}, {grown} KiB resident", engine.is_pooled());
     assert!(engine.is_pooled());
     assert!(grown < 64 << 10, "{grown} KiB");
+}
+
+#[tokio::test]
+async fn where_no_pool_fits_calls_run_without_one() {
+    let engine = Engine::new(EngineOptions { max_concurrent_calls: 1_000_000, ..EngineOptions::default() }).unwrap();
+    assert!(!engine.is_pooled());
+    let connector = Connector::load_file(&engine, &guests::hostile("")).await.unwrap();
+    let (cx, _) = super::context(engine.limits());
+    assert!(connector.fetch(&cx, "ok", None).await.0.is_ok());
+}
+
+#[tokio::test]
+async fn compiled_code_is_kept_between_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = || Engine::new(EngineOptions { cache_dir: Some(dir.path().join("cache")), ..EngineOptions::default() });
+    let file = guests::hostile("");
+    let mut took = Vec::new();
+    for _ in 0..2 {
+        let engine = start().unwrap();
+        let began = Instant::now();
+        Connector::load_file(&engine, &file).await.unwrap();
+        took.push(began.elapsed());
+    }
+    println!("load: {:?} compiled, {:?} from the cache", took[0], took[1]);
+    assert!(took[1] < took[0] / 2, "{took:?}");
 }

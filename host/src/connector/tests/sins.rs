@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::{CallLimits, LogLevel};
-use super::{context, hostile};
+use super::{context, hostile, shared};
 use crate::domain::{CallError, Cursor, FaultKind, Page, ProviderError};
 
 fn limits() -> CallLimits {
@@ -11,11 +11,12 @@ fn limits() -> CallLimits {
 }
 
 /// Sins that are faults: the class, and what its text says.
-const FAULTS: [(&str, FaultKind, &str); 15] = [
+const FAULTS: [(&str, FaultKind, &str); 16] = [
     ("spin", FaultKind::Cpu, "used its 500 ms of CPU; in "),
     ("hog", FaultKind::Memory, "67108864 are allowed"),
     ("panic", FaultKind::Trap, "the cart has no horse"),
     ("deep-stack", FaultKind::Trap, "call stack exhausted"),
+    ("deep-frames", FaultKind::Trap, "hostile::sins::descend_with_frames (16 times)"),
     ("exit", FaultKind::Trap, "exit code 1"),
     ("sleep", FaultKind::Wall, "within 2 s"),
     ("huge-output", FaultKind::Output, "too much"),
@@ -67,7 +68,7 @@ async fn every_sin_ends_as_its_class_and_no_neighbour_notices() {
 
 #[tokio::test]
 async fn a_guest_that_computes_for_ever_leaves_its_thread_to_others() {
-    let connector = hostile().await;
+    let connector = shared().await;
     let (cx, _) = context(limits());
     let mut ticks = 0_u32;
     // One thread for both: the guest must yield for the other side to count at all.
@@ -102,7 +103,7 @@ async fn a_call_that_is_dropped_gives_its_place_back() {
 async fn page(object: &str, cursor: Option<&str>) -> Page {
     let (cx, _) = context(CallLimits::default());
     let cursor = cursor.map(|cursor| Cursor(cursor.to_owned()));
-    hostile().await.fetch(&cx, object, cursor.as_ref()).await.0.unwrap()
+    shared().await.fetch(&cx, object, cursor.as_ref()).await.0.unwrap()
 }
 
 #[tokio::test]
@@ -119,7 +120,7 @@ async fn a_page_arrives_as_the_connector_gave_it() {
 
 #[tokio::test]
 async fn the_sandbox_has_no_files_environment_or_memory_of_its_own() {
-    let connector = hostile().await;
+    let connector = shared().await;
     let (cx, _) = context(CallLimits::default());
     let id = async |object: &str| connector.fetch(&cx, object, None).await.0.unwrap().interactions[0].id.clone();
     assert_eq!(id("files").await, "0 false");
@@ -130,7 +131,7 @@ async fn the_sandbox_has_no_files_environment_or_memory_of_its_own() {
 
 #[tokio::test]
 async fn the_only_way_out_is_the_hosts_http() {
-    let connector = hostile().await;
+    let connector = shared().await;
     let (cx, http) = context(CallLimits::default());
     let url = |url: &str| Some(Cursor(url.to_owned()));
     let (answer, report) = connector.fetch(&cx, "egress", url("https://api.example.com/x").as_ref()).await;
@@ -146,7 +147,7 @@ async fn the_only_way_out_is_the_hosts_http() {
 
 #[tokio::test]
 async fn a_flood_of_lines_costs_the_log_its_tail_and_the_run_nothing() {
-    let connector = hostile().await;
+    let connector = shared().await;
     for object in ["log-flood", "print-flood"] {
         let (cx, _) = context(CallLimits::default());
         let (answer, _) = connector.fetch(&cx, object, None).await;
@@ -164,7 +165,7 @@ async fn a_flood_of_lines_costs_the_log_its_tail_and_the_run_nothing() {
 
 #[tokio::test]
 async fn texts_of_a_guest_are_bounded_and_clean_and_hold_no_credential() {
-    let connector = hostile().await;
+    let connector = shared().await;
     let (mut cx, _) = context(CallLimits::default());
     let (answer, _) = connector.fetch(&cx, "unavailable", None).await;
     let Err(CallError::Provider(ProviderError::Unavailable(text))) = answer else { panic!("{answer:?}") };
@@ -177,7 +178,7 @@ async fn texts_of_a_guest_are_bounded_and_clean_and_hold_no_credential() {
 
 #[tokio::test]
 async fn check_and_discover_are_held_to_the_contract_too() {
-    let connector = hostile().await;
+    let connector = shared().await;
     let (mut cx, _) = context(CallLimits::default());
     assert!(connector.check(&cx).await.0.is_ok());
     assert!(connector.discover(&cx).await.0.unwrap().iter().any(|object| object.name == "ok"));
@@ -192,7 +193,7 @@ async fn check_and_discover_are_held_to_the_contract_too() {
 
 #[tokio::test]
 async fn a_call_reports_what_it_used() {
-    let connector = hostile().await;
+    let connector = shared().await;
     let (cx, _) = context(CallLimits::default());
     let mut fastest = Duration::MAX;
     let began = Instant::now();
@@ -204,4 +205,15 @@ async fn a_call_reports_what_it_used() {
         fastest = fastest.min(report.wall);
     }
     println!("a call, store and instance included: {:?} on average, {fastest:?} at best", began.elapsed() / 100);
+}
+
+#[tokio::test]
+async fn calls_beyond_the_pool_wait_for_their_turn() {
+    let connector = hostile().await;
+    let (cx, _) = context(CallLimits::default());
+    let calls = (0..100).map(|_| connector.fetch(&cx, "ok", None));
+    for (answer, _) in futures::future::join_all(calls).await {
+        assert!(answer.is_ok(), "{answer:?}");
+    }
+    assert_eq!(connector.engine().idle_calls(), 16);
 }

@@ -19,7 +19,9 @@ struct Hostile;
 impl Guest for Hostile {
     fn describe() -> Manifest {
         #[cfg(feature = "describe-spins")]
-        sins::spin();
+        if std::hint::black_box(true) {
+            sins::spin();
+        }
         #[cfg(feature = "describe-sends")]
         if let Err(error) = sins::send("https://example.com/") {
             panic!("no request from describe: {error:?}");

@@ -23,6 +23,7 @@ pub const NAMES: &[&str] = &[
     "log-escapes",
     "egress",
     "deep-stack",
+    "deep-frames",
     "same-cursor",
     "cycle",
     "empty-forever",
@@ -86,7 +87,8 @@ pub fn commit(name: &str, context: &Context, cursor: Option<String>) -> Result<P
             Ok(response) => page(vec![record(&response.status.to_string(), "{}")], "1"),
             Err(error) => return Err(Error::Unavailable(format!("{error:?}"))),
         },
-        "deep-stack" => page(vec![record(&descend(0).to_string(), "{}")], "1"),
+        "deep-stack" => page(vec![record(&descend(step).to_string(), "{}")], "1"),
+        "deep-frames" => page(vec![record(&descend_with_frames(0).to_string(), "{}")], "1"),
         "same-cursor" => Page { more: true, ..page(one(), "same") },
         "cycle" => Page { more: true, ..page(one(), &((step + 1) % 3).to_string()) },
         "empty-forever" => Page { more: true, ..page(Vec::new(), &(step + 1).to_string()) },
@@ -145,9 +147,16 @@ fn hog() -> ! {
     }
 }
 
+/// Fills the stack that the host lends: nothing in here lives in linear memory.
+#[inline(never)]
 fn descend(depth: u64) -> u64 {
+    if depth == u64::MAX { 0 } else { descend(depth + 1).wrapping_mul(3) ^ depth }
+}
+
+/// Fills the stack that the toolchain keeps at the bottom of linear memory.
+fn descend_with_frames(depth: u64) -> u64 {
     let frame = black_box([depth; 64]);
-    if frame[1] == u64::MAX { 0 } else { descend(depth + 1) + black_box(frame)[2] }
+    if frame[1] == u64::MAX { 0 } else { descend_with_frames(depth + 1) + black_box(frame)[2] }
 }
 
 /// Sends a GET.
