@@ -1,0 +1,69 @@
+//! What a store holds: the call's doors to the outside (HTTP and log), an empty WASI, and the gauges.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::budget::{CallLimits, CpuBudgetSpent, MemoryGauge, Meter};
+use super::engine::Engine;
+use super::log::GuestLog;
+use super::pipe::Pipe;
+use crate::domain::http::Http;
+
+/// Streams, pollables and the like that a guest may hold at once.
+const HANDLES: usize = 1_000;
+/// Bytes a guest gets from one request for random ones.
+const RANDOM_BYTES: u64 = 64 << 10;
+
+/// The data of one call's store.
+pub(crate) struct State {
+    pub(crate) http: Arc<dyn Http>,
+    pub(crate) log: Arc<GuestLog>,
+    /// Requests sent by this call.
+    pub(crate) requests: u32,
+    pub(crate) memory: MemoryGauge,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Opens a store for one call. WASI has clocks and random numbers; no environment, arguments, folders or sockets.
+pub(crate) fn open(
+    engine: &Engine,
+    limits: &CallLimits,
+    http: Arc<dyn Http>,
+    log: Arc<GuestLog>,
+    streams: (&Pipe, &Pipe),
+    meter: &Arc<Meter>,
+) -> Store<State> {
+    let (stdout, stderr) = streams;
+    let wasi = WasiCtx::builder()
+        .stdout(stdout.clone())
+        .stderr(stderr.clone())
+        .max_random_size(RANDOM_BYTES)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .build();
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES);
+    let memory = MemoryGauge::new(limits.memory_bytes.min(engine.options().memory_bytes));
+    let mut store = Store::new(&engine.wasm, State { http, log, requests: 0, memory, wasi, table });
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(limits.hostcall_bytes);
+    store.set_max_component_handles(HANDLES);
+    // Armed here because the call begins right after: waiting for a permit has come before.
+    store.set_epoch_deadline(1);
+    let (meter, cpu) = (Arc::clone(meter), limits.cpu);
+    store.epoch_deadline_callback(move |_| {
+        if meter.cpu() >= cpu { Err(CpuBudgetSpent(cpu).into()) } else { Ok(UpdateDeadline::Yield(1)) }
+    });
+    store
+}
