@@ -4,6 +4,7 @@
 //! Modules point one way only: [`domain`] (pure) <- `store`, `queue`, `connector`, `egress` (one outside thing each) <-
 //! `schedule`, `retrieve`, `process` (the three stages) <- `app`, `cli`, `api`.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod queue;
