@@ -1,0 +1,56 @@
+//! What every command gets: the global options, where to print, how to read the configuration.
+
+use super::Global;
+use super::exit::Failure;
+use super::output::Output;
+use crate::config::{Config, Loaded};
+use crate::telemetry;
+
+/// What every command gets.
+pub struct Context {
+    /// The global options.
+    pub global: Global,
+    /// Where to print.
+    pub output: Output,
+}
+
+impl Context {
+    /// Reads the configuration from the file, the environment and `-o`.
+    ///
+    /// # Errors
+    /// [`Failure`] with exit code 78 and everything that is wrong.
+    pub fn load_config(&self) -> Result<Loaded, Failure> {
+        Config::load(self.global.config.as_deref(), std::env::vars_os(), &self.global.options).map_err(Failure::config)
+    }
+
+    /// Starts logging for a process that stays: at the configured level, moved by `-v` and `-q`.
+    ///
+    /// # Errors
+    /// [`Failure`] if logging was started before.
+    pub fn start_logging(&self, config: &Config) -> Result<(), Failure> {
+        let directives = self.global.directives(config.log.level.as_str());
+        Ok(telemetry::init(config.log.format, &directives, self.output.color())?)
+    }
+
+    /// Starts logging for a command that answers and ends: warnings, moved by `-v` and `-q`.
+    ///
+    /// # Errors
+    /// [`Failure`] if logging was started before.
+    pub fn start_quiet_logging(&self, config: &Config) -> Result<(), Failure> {
+        Ok(telemetry::init(config.log.format, &self.global.directives("warn"), self.output.color())?)
+    }
+}
+
+impl Global {
+    /// The log directives: `base`, or as many levels above or below it as `-v` and `-q` say.
+    #[must_use]
+    pub fn directives(&self, base: &str) -> String {
+        const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+        if self.verbose == 0 && self.quiet == 0 {
+            return base.to_owned();
+        }
+        let start = LEVELS.iter().position(|level| *level == base).unwrap_or(3);
+        let moved = (start + usize::from(self.verbose)).saturating_sub(usize::from(self.quiet));
+        LEVELS.get(moved).copied().unwrap_or("trace").to_owned()
+    }
+}
