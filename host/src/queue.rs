@@ -5,6 +5,7 @@
 //! the outbox itself is received from; with SQS a relay sends the outbox on.
 
 pub mod message;
+pub mod sqs;
 
 use std::fmt;
 use std::time::Duration;
