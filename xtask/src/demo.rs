@@ -74,10 +74,20 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Where everything is.
+    fn describe(&self) -> serde_json::Value {
+        let (postgres, sqs) = self.servers.as_ref().map(|(postgres, sqs)| (postgres.url(), sqs.url())).unzip();
+        serde_json::json!({
+            "plugins": self.plugins, "host": self.host, "fakes": self.fakes, "postgres": postgres, "sqs": sqs,
+        })
+    }
+}
+
 /// Runs the demo.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let stage = Stage::set(options)?;
-    println!("{}", stage.fakes);
+    println!("{}", stage.describe());
     proc::pause(Duration::from_secs(options.seconds))
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn build() -> Result<PathBuf> {
 
 /// Every crate under plugins/ but the SDK that they are written with, by package name.
 fn names() -> Result<Vec<String>> {
-    let text = proc::output(cargo().args(["metadata", "--no-deps", "--format-version=1", "--offline"]))?;
+    let text = proc::output(cargo().args(["metadata", "--no-deps", "--format-version=1"]))?;
     let metadata: Metadata = serde_json::from_str(&text).context("cannot read `cargo metadata`")?;
     let plugins = root().join("plugins");
     let mut names: Vec<String> = metadata

@@ -140,6 +140,7 @@ impl Process {
     }
 
     /// Starts a program and prints each of its lines behind its name.
+    #[expect(dead_code, reason = "for the demo's hosts")]
     pub(crate) fn spawn_prefixed(name: &str, command: &mut Command) -> Result<Self> {
         let (process, lines) = Self::spawn_read(name, command)?;
         let name = name.to_owned();
@@ -205,6 +206,7 @@ impl Process {
         }
         // Also what the program left behind in its group.
         signal_group(group, "KILL");
+        let _killed = self.child.kill();
         let _reaped = self.child.wait();
         status
     }
@@ -255,6 +257,59 @@ fn each_line(pipe: impl Read + Send + 'static, mut act: impl FnMut(String) + Sen
 
 /// Signals a whole process group. The shell's own `kill` is on every system; that the group may be gone is fine.
 fn signal_group(group: u32, signal: &str) {
-    let script = format!("kill -s {signal} -{group}");
+    let script = format!("kill -s {signal} -- -{group}");
     let _sent = Command::new("sh").args(["-c", &script]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn is_alive(pid: &str) -> bool {
+        Command::new("sh").args(["-c", &format!("kill -0 {pid}")]).stderr(Stdio::null()).status().unwrap().success()
+    }
+
+    #[test]
+    fn a_dropped_process_takes_along_what_it_started() {
+        let (mut process, lines) = Process::spawn_read("parent", &mut shell("sleep 60 & echo $!; wait")).unwrap();
+        let grandchild = next_line(&mut process, &lines, PATIENCE).unwrap();
+        assert!(is_alive(&grandchild));
+        let began = Instant::now();
+        drop(process);
+        assert!(began.elapsed() < PATIENCE, "it ends when asked, not when killed");
+        let end = Instant::now() + PATIENCE;
+        while is_alive(&grandchild) && Instant::now() < end {
+            thread::sleep(POLL);
+        }
+        assert!(!is_alive(&grandchild));
+    }
+
+    #[test]
+    fn a_process_that_does_not_listen_is_killed_in_the_end() {
+        let script = "trap '' TERM; echo ready; while true; do sleep 1; done";
+        let (mut process, lines) = Process::spawn_read("deaf", &mut shell(script)).unwrap();
+        assert_eq!(next_line(&mut process, &lines, PATIENCE).unwrap(), "ready");
+        assert_eq!(process.stop(Duration::from_millis(200)), None);
+    }
+
+    #[test]
+    fn a_program_that_fails_passes_its_code_on() {
+        let failed = |script| run(&mut shell(script)).unwrap_err().downcast::<Failed>().unwrap().code;
+        assert_eq!(failed("exit 7"), 7);
+        assert_eq!(failed("kill -KILL $$"), 137);
+        assert_eq!(output(&mut shell("echo text")).unwrap(), "text\n");
+    }
+
+    #[test]
+    fn a_program_that_ends_silently_is_not_waited_for() {
+        let (mut process, lines) = Process::spawn_read("silent", &mut shell("exit 3")).unwrap();
+        let error = next_line(&mut process, &lines, PATIENCE).unwrap_err();
+        assert!(error.to_string().contains("silent ended before it said anything"), "{error}");
+    }
 }
