@@ -26,7 +26,7 @@ const LOG_LINES: usize = 20;
 fn start(name: &str, command: &mut Command, ready: impl Fn() -> Result<bool>) -> Result<Process> {
     let logs = target().join("logs");
     fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
-    let path = logs.join(format!("{name}-{}.log", std::process::id()));
+    let path = logs.join(format!("{name}.log"));
     let log = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     let command = command.stdout(Stdio::from(log.try_clone()?)).stderr(Stdio::from(log));
     let mut process = Process::spawn(name, command)?;

@@ -17,10 +17,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
 };
+use aws_sdk_sqs::{Client, Config};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{Delivery, Depth, QueueError, QueueName, Receiver};
@@ -119,14 +119,17 @@ impl Receiver for SqsQueue {
         if max == 0 {
             return Ok(Vec::new());
         }
+        let wait = wait.min(self.wait);
+        let patient = Config::builder().timeout_config(open::timeouts(wait));
         let request = self
             .client
             .receive_message()
             .queue_url(&self.lane(queue).url)
             .max_number_of_messages(i32::try_from(max.min(BATCH)).unwrap_or(1))
             .visibility_timeout(whole_seconds(self.visibility))
-            .wait_time_seconds(whole_seconds(wait.min(self.wait)))
+            .wait_time_seconds(whole_seconds(wait))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
+        let request = request.customize().config_override(patient);
         let answer = request.send().await.map_err(failed(queue, "receive"))?;
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(delivery).collect())
     }

@@ -110,15 +110,10 @@ pub(super) async fn open(options: SqsOptions) -> Result<SqsQueue, QueueError> {
 
 pub(super) async fn client(options: &SqsOptions) -> Client {
     let ring = tls::Provider::Rustls(CryptoMode::Ring);
-    // Long enough for a full long poll, short enough to notice a dead connection before the next one.
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .operation_attempt_timeout(LONGEST_WAIT + Duration::from_secs(10))
-        .build();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(options.region.clone()))
         .http_client(aws_smithy_http_client::Builder::new().tls_provider(ring).build_https())
-        .timeout_config(timeouts);
+        .timeout_config(timeouts(Duration::ZERO));
     if let Some(endpoint) = &options.endpoint {
         loader = loader.endpoint_url(endpoint);
         if is_loopback(endpoint) && !credentials_configured() {
@@ -127,6 +122,16 @@ pub(super) async fn client(options: &SqsOptions) -> Client {
         }
     }
     Client::new(&loader.load().await)
+}
+
+/// How long a call may take that makes the server wait for `wait` by intention: short enough that a dead connection
+/// does not hold up a loop for long.
+pub(super) fn timeouts(wait: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(wait + Duration::from_secs(10))
+        .operation_timeout(wait + Duration::from_secs(25))
+        .build()
 }
 
 /// Whether an endpoint is on this machine.

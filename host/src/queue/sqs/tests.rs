@@ -232,3 +232,11 @@ async fn a_server_without_fair_queues_is_sent_no_groups_after_the_first_refusal(
     assert_eq!(queue.send(QUEUE, &numbered(3)).await.unwrap(), [0, 1, 2]);
     assert_eq!(CALLS.load(Ordering::Relaxed), 3, "the refusal is remembered");
 }
+
+#[tokio::test]
+async fn a_server_that_is_away_is_an_error_that_names_queue_and_operation() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = SqsOptions { endpoint: Some(format!("http://{nobody}")), ..options("") };
+    let error = SqsQueue::open(away).await.err().expect("nobody listens there");
+    assert_eq!(error.to_string(), "queue retrieve: open failed");
+}
