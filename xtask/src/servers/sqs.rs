@@ -1,4 +1,4 @@
-//! A local SQS: MiniStack from PyPI, in a virtual environment under target/tools.
+//! A local SQS: `ministack` from the Python package index, in a virtual environment under target/tools.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::proc::{self, Process, tied};
 use crate::tools::{find, install, is_root, step};
 
-/// MiniStack and all it needs, pinned.
+/// `ministack` and all it needs, pinned.
 const REQUIREMENTS: &str = include_str!("ministack.txt");
 
 /// A running server. Gone when dropped.
@@ -44,7 +44,7 @@ impl Sqs {
     }
 }
 
-/// The Python of an environment that has MiniStack.
+/// The Python of an environment that has `ministack`.
 fn environment() -> Result<PathBuf> {
     let directory = super::tools().join("ministack");
     let python = directory.join("bin").join("python");
