@@ -1,2 +1,62 @@
-//! stub
-fn main() {}
+//! The workspace's own commands, run as `cargo xtask`: what needs more than cargo itself, such as servers for the
+//! tests. Nothing here is shipped.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
+
+mod check;
+mod demo;
+mod plugins;
+mod proc;
+mod servers;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Commands of the workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build every connector as a WebAssembly component into target/plugins.
+    Plugins,
+    /// Build the connectors, start the servers that tests need, and run the tests.
+    Test {
+        /// What `cargo test` takes: a filter, `-p crate`, `-- --nocapture`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<String>,
+    },
+    /// Start the servers that tests need and keep them until Ctrl-C, for running single tests beside them.
+    Servers,
+    /// Check the formatting, run clippy, then run the tests.
+    Ci,
+    /// Show the whole of it at work against fake providers.
+    Demo(demo::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = proc::watch_signals().and_then(|()| match Arguments::parse().command {
+        Command::Plugins => plugins::build().map(|_| ()),
+        Command::Test { arguments } => check::test(&arguments),
+        Command::Servers => check::servers(),
+        Command::Ci => check::ci(),
+        Command::Demo(options) => demo::run(&options),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<proc::Failed>() {
+            // The program has said why.
+            Some(failed) => ExitCode::from(failed.code),
+            None => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
