@@ -1,5 +1,7 @@
 //! Serves the fake providers until it is interrupted; prints one line of JSON with what a client needs to know.
 
+#![allow(clippy::doc_markdown, reason = "HubSpot is a name, not code")]
+
 use std::io::Write as _;
 
 use anyhow::Context as _;
