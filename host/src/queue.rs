@@ -6,11 +6,8 @@
 
 pub mod embedded;
 pub mod message;
-<<<<<<< HEAD
 pub mod relay;
-=======
 pub mod sqs;
->>>>>>> queue
 
 use std::fmt;
 use std::time::Duration;

@@ -5,7 +5,9 @@
 //! the shelf: replacing or removing a file decides what runs next, never what runs now or what is pinned.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
@@ -25,6 +27,26 @@ pub enum Pin {
     Digest(Digest),
     /// Any build of this version.
     Version(Version),
+}
+
+impl FromStr for Pin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(digest) = text.strip_prefix("sha256:") {
+            return digest.parse().map(Self::Digest).map_err(|error| format!("{text:?} is not a sha256 digest: {error}"));
+        }
+        text.parse().map(Self::Version).map_err(|error| format!("{text:?} is neither sha256:DIGEST nor a version: {error}"))
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digest(digest) => write!(f, "sha256:{digest}"),
+            Self::Version(version) => version.fmt(f),
+        }
+    }
 }
 
 /// What a scan changed.
@@ -95,6 +117,12 @@ impl Catalog {
             index: RwLock::new(Index { labels, ..Index::default() }),
             compiling: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// The engine that its connectors run on.
+    #[must_use]
+    pub const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {

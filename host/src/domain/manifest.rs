@@ -134,6 +134,8 @@ macro_rules! as_text {
 }
 
 
+pub(crate) use as_text;
+
 as_text!(SyncMode { Incremental = "incremental", Full = "full" });
 as_text!(DeleteMode { None = "none", Tombstones = "tombstones", ByAbsence = "by-absence" });
 
