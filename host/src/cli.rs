@@ -141,7 +141,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
     match command {
-        Command::Run(_) => Err(unavailable("run")),
+        Command::Run(args) => run::run(&args, context).await,
         Command::Migrate(_) => Err(unavailable("migrate")),
         Command::Status(_) => Err(unavailable("status")),
         Command::Customer(_) => Err(unavailable("customer")),

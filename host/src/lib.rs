@@ -2,8 +2,10 @@
 //! sandboxed WebAssembly component and lands what changed.
 //!
 //! Modules point one way only: [`domain`] (pure) <- `store`, `queue`, `connector`, `egress`, `secrets` (one outside thing
-//! each) <- `schedule`, `retrieve`, `process` (the three stages) <- `app`, `cli`, `api`.
+//! each) <- `schedule`, `retrieve`, `process` (the three stages) <- `api`, `app`, `cli`.
 
+pub mod api;
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod connector;

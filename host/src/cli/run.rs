@@ -3,6 +3,12 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use crate::{app, telemetry};
 
 /// Starts the host and stays until it is stopped.
 ///
@@ -46,4 +52,40 @@ impl RunArgs {
             self.roles.iter().copied().collect()
         }
     }
+}
+
+/// Runs the host.
+///
+/// # Errors
+/// [`Failure`] when the configuration, the store or a collaborator does not let it start.
+pub async fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
+    let config = context.load_config()?.config;
+    context.start_logging(&config)?;
+    let metrics = telemetry::metrics::install()?;
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone())?;
+    let store = app::open_store(&config, args.migrate).await?;
+    app::run(config, store, args.roles(), metrics, stop)
+        .await
+        .map_err(|error| Failure::new(Exit::Failure, "the host could not start").caused_by(&*error))
+}
+
+/// The first SIGTERM or Ctrl-C drains, the second ends the process at once.
+fn stop_on_signals(stop: CancellationToken) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        for again in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if again {
+                std::process::exit(130);
+            }
+            tracing::info!("draining; a second signal ends the process at once");
+            stop.cancel();
+        }
+    });
+    Ok(())
 }

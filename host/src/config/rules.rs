@@ -27,9 +27,6 @@ pub(super) fn check(
     if let Some(s) = schedule {
         no_longer(reader, ("schedule.backoff_base", s.backoff_base), ("schedule.backoff_cap", s.backoff_cap));
     }
-    if let Some(r) = retrieve {
-        no_longer(reader, ("retrieve.slice_time", r.slice_time), ("retrieve.run_time", r.run_time));
-    }
     if let Some(l) = limits {
         no_longer(reader, ("limits.cpu_per_call", l.cpu_per_call), ("limits.cpu_per_run", l.cpu_per_run));
         no_longer(reader, ("limits.cpu_per_call", l.cpu_per_call), ("limits.wall_per_call", l.wall_per_call));

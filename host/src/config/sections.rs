@@ -107,6 +107,8 @@ section! {
         /// How often objects of this provider are synced. Not set: the connector's suggestion, else
         /// `schedule.interval`. A customer, an integration or an object can have its own.
         interval: Option<Duration> = "" in "1s"..="365d",
+        /// Requests of one integration, instead of what the connector says of the provider's limit.
+        rate: Option<Rate> = "",
     }
 }
 
@@ -123,12 +125,8 @@ section! {
         slice_pages: u32 = "100" in "1"..="1000000",
         /// Time after which a run lets others go first and continues later.
         slice_time: Duration = "60s" in "100ms"..="1d",
-        /// The longest that a run may take from claim to end.
-        run_time: Duration = "15m" in "1s"..="1d",
-        /// Most records that a connector may return in one page.
-        page_records: u32 = "1000" in "1"..="100000",
-        /// Most bytes of records in one page.
-        page_bytes: ByteSize = "8MiB" in "1KiB"..="1GiB",
+        /// Records that a connector is asked for in one page, where its provider lets it choose.
+        page_records: u32 = "1000" in "1"..="1000",
         /// Runs of one object that may take their host down before the object is quarantined.
         max_attempts: u32 = "3" in "1"..="100",
         /// Pages without a record, with more to come, after which a run fails as stalled.
@@ -143,8 +141,6 @@ section! {
     Process = "process" {
         /// Most batches landed at once in this process.
         concurrency: u32 = "4" in "1"..="1000",
-        /// Share of a page's records that may be rejected (no id, not JSON) before the run fails instead.
-        rejected_ratio: Share = "1%",
         /// Share of an object's records that one complete pass may delete by absence before it stops and asks.
         sweep_guard: Share = "50%",
     }
@@ -171,16 +167,14 @@ section! {
         memory: ByteSize = "64MiB" in "1MiB"..="512MiB",
         /// Processor time of one call.
         cpu_per_call: Duration = "5s" in "10ms"..="10m",
-        /// Processor time of one run.
+        /// Processor time of one slice of a run.
         cpu_per_run: Duration = "5m" in "10ms"..="1d",
         /// Duration of one call, waiting included.
         wall_per_call: Duration = "120s" in "10ms"..="1h",
         /// Requests of one page.
         requests_per_page: u32 = "20" in "1"..="100000",
-        /// Requests of one run.
+        /// Requests of one slice of a run.
         requests_per_run: u32 = "5000" in "1"..="10000000",
-        /// Log text kept of one run.
-        log_bytes: ByteSize = "64KiB" in "0B"..="16MiB",
         /// Size of a connector's file.
         component_bytes: ByteSize = "64MiB" in "1KiB"..="512MiB",
     }

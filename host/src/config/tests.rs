@@ -52,7 +52,6 @@ fn nothing_has_to_be_configured() {
     assert_eq!(config.queue.kind, QueueKind::Embedded);
     assert_eq!(config.schedule.interval, crate::domain::schedule::DEFAULT_INTERVAL);
     assert_eq!(config.limits.memory.bytes(), 64 << 20);
-    assert_eq!(config.process.rejected_ratio.fraction(), 0.01);
     assert!(config.egress.allow_hosts.is_empty() && config.providers.is_empty() && config.secrets.key.is_none());
     assert!(loaded.settings.iter().all(|setting| setting.source == Source::Default));
 }

@@ -1,5 +1,6 @@
 //! What the operator decides about the gate.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use url::Url;
@@ -25,6 +26,8 @@ pub struct EgressConfig {
     pub limits: Limits,
     /// Pace per integration for connectors that give no rate. Default: 10 requests a second, 4 at once.
     pub default_rate: RateHint,
+    /// Pace per integration of providers named here, whatever their connectors say. Default: none.
+    pub provider_rates: BTreeMap<String, RateHint>,
     /// The `User-Agent` of requests that bring none. Default: `syncline/<version>`.
     pub user_agent: String,
 }
@@ -38,6 +41,7 @@ impl Default for EgressConfig {
             routes: Vec::new(),
             limits: Limits::default(),
             default_rate: RateHint { requests: 10, per_seconds: 1, concurrency: 4 },
+            provider_rates: BTreeMap::new(),
             user_agent: concat!("syncline/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

@@ -125,7 +125,8 @@ impl Gate {
             scheme.and_then(|scheme| if let AuthKind::OAuth2(oauth) = &scheme.kind { Some(oauth) } else { None });
         let grant = oauth.map(|oauth| Grant::new(oauth, spec.config, &self.operator)).transpose()?;
 
-        let rate = spec.manifest.rate.unwrap_or(self.config.default_rate);
+        let named = self.config.provider_rates.get(&spec.manifest.name).copied();
+        let rate = named.or(spec.manifest.rate).unwrap_or(self.config.default_rate);
         let default_concurrency = self.config.default_rate.concurrency.max(1);
         let lane = self.lanes.of(spec.integration, rate, default_concurrency, &self.credentials);
         let credentials = lane.ring.reload().await?;

@@ -1,0 +1,217 @@
+//! The composition root: builds every collaborator from the configuration, starts the roles, stops them in order.
+
+pub mod keepers;
+mod settings;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::cli::run::Role;
+use crate::config::Config;
+use crate::config::sections::QueueKind;
+use crate::connector::{Catalog, Engine};
+use crate::domain::chain;
+use crate::egress::Gate;
+use crate::process::Processor;
+use crate::queue::sqs::SqsQueue;
+use crate::queue::{Bell, EmbeddedQueue, QueueName, Receiver, Sender, relay};
+use crate::retrieve::Retriever;
+use crate::schedule::Scheduler;
+use crate::secrets::{Vault, VaultKey};
+use crate::store::{Store, StoreError};
+use crate::telemetry::metrics::Metrics;
+use keepers::Keeper;
+
+/// How long a message of the embedded queue stays hidden once it was received.
+const EMBEDDED_VISIBILITY: Duration = Duration::from_secs(60);
+
+/// How often the outbox is looked at for SQS when no bell rings.
+const RELAY_POLL: Duration = Duration::from_millis(500);
+
+/// Opens the store and checks its schema. A SQLite database that is empty is set up; anything else is only brought up to
+/// date when `migrate` says so.
+///
+/// # Errors
+/// When the database cannot be reached, or its schema is not this binary's.
+pub async fn open_store(config: &Config, migrate: bool) -> Result<Store, StoreError> {
+    let store = Store::open(&settings::store(config)).await?;
+    if migrate || (store.is_sqlite() && store.schema_version().await? == 0) {
+        store.migrate().await?;
+    }
+    store.check_schema().await?;
+    Ok(store)
+}
+
+/// The keeper of credentials, with the configured keys.
+///
+/// # Errors
+/// When the key file cannot be read or made, or a key is weak.
+pub fn keeper(config: &Config, store: &Store) -> anyhow::Result<Keeper> {
+    // Old keys were versions 1, 2, ...; the current one comes after them.
+    let mut version = 1;
+    let mut vault: Option<Vault> = None;
+    for key in config.secrets.old_keys.iter().chain([&config.secret_key()?]) {
+        let key = VaultKey::from_bytes(version, *key.expose())?;
+        vault = Some(match vault {
+            None => Vault::new(&key),
+            Some(vault) => vault.with_key(&key)?,
+        });
+        version += 1;
+    }
+    let vault = vault.context("no encryption key")?;
+    Ok(Keeper::new(store.clone(), Arc::new(vault)))
+}
+
+/// The egress gate over these credentials.
+///
+/// # Errors
+/// When the egress configuration does not hold or TLS cannot be set up.
+pub fn gate(config: &Config, keeper: &Keeper) -> anyhow::Result<Arc<Gate>> {
+    let keeper = Arc::new(keeper.clone());
+    let gate = Gate::new(settings::egress(config)?, Arc::clone(&keeper) as _, keeper)?;
+    Ok(Arc::new(gate))
+}
+
+/// The component engine.
+///
+/// # Errors
+/// When it cannot be set up on this machine.
+pub fn engine(config: &Config, max_concurrent_calls: u32) -> anyhow::Result<Arc<Engine>> {
+    Ok(Engine::new(settings::engine(config, max_concurrent_calls))?)
+}
+
+/// The catalog of connectors, scanned once. What is refused is logged with the reason.
+///
+/// # Errors
+/// When the plugins folder or the folder of kept connectors cannot be read.
+pub async fn catalog(config: &Config, engine: Arc<Engine>) -> anyhow::Result<Arc<Catalog>> {
+    let catalog = Catalog::open(engine, &config.connectors.dir, &config.connectors.store)?;
+    report_scan(&catalog).await;
+    Ok(Arc::new(catalog))
+}
+
+async fn report_scan(catalog: &Catalog) {
+    match catalog.scan().await {
+        Ok(report) => {
+            for connector in report.added {
+                tracing::info!(
+                    connector.name = connector.manifest.name,
+                    connector.version = %connector.manifest.version,
+                    connector.digest = connector.digest.short(),
+                    "connector ready"
+                );
+            }
+            for (path, error) in report.refused {
+                tracing::warn!(path = %path.display(), error = %chain(&*error), "connector refused");
+            }
+        }
+        Err(error) => tracing::warn!(error = %chain(&error), "cannot read the connectors"),
+    }
+}
+
+/// The queue's two ends, as the configuration says.
+struct Queues {
+    receiver: Arc<dyn Receiver>,
+    sender: Option<Arc<dyn Sender>>,
+    /// How long one receive waits.
+    wait: Duration,
+}
+
+async fn queues(config: &Config, store: &Store, bell: &Arc<Bell>) -> anyhow::Result<Queues> {
+    match config.queue.kind {
+        QueueKind::Embedded => {
+            let queue = EmbeddedQueue::new(store.clone(), Arc::clone(bell), config.queue.poll, EMBEDDED_VISIBILITY);
+            Ok(Queues { receiver: Arc::new(queue), sender: None, wait: Duration::from_secs(20) })
+        }
+        QueueKind::Sqs => {
+            let queue = Arc::new(SqsQueue::open(settings::sqs(config)).await?);
+            Ok(Queues { receiver: Arc::clone(&queue) as _, sender: Some(queue), wait: config.sqs.wait })
+        }
+    }
+}
+
+/// Runs these roles until `stop`, then drains. Answers when everything has ended.
+///
+/// # Errors
+/// When something cannot be set up. Once it runs, failures are logged and tried again.
+pub async fn run(
+    config: Config,
+    store: Store,
+    roles: BTreeSet<Role>,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let bell = Arc::new(Bell::default());
+    let queues = queues(&config, &store, &bell).await?;
+    let mut tasks = JoinSet::new();
+
+    if roles.contains(&Role::Retriever) {
+        let keeper = keeper(&config, &store)?;
+        let gate = gate(&config, &keeper)?;
+        let catalog = catalog(&config, engine(&config, config.retrieve.concurrency)?).await?;
+        let retriever = Arc::new(Retriever::new(
+            store.clone(),
+            Arc::clone(&queues.receiver),
+            Arc::clone(&bell),
+            Arc::clone(&catalog),
+            gate,
+            settings::retrieve(&config, queues.wait),
+        ));
+        tasks.spawn(retriever.run(stop.clone()));
+        tasks.spawn(rescan(catalog, config.connectors.rescan, stop.clone()));
+    }
+    if roles.contains(&Role::Processor) {
+        let options = settings::process(&config, queues.wait);
+        let processor = Arc::new(Processor::new(store.clone(), Arc::clone(&queues.receiver), options));
+        tasks.spawn(processor.run(stop.clone()));
+    }
+    if roles.contains(&Role::Scheduler) {
+        let scheduler = Scheduler::new(store.clone(), Arc::clone(&bell), settings::schedule(&config));
+        tasks.spawn(scheduler.run(stop.clone()));
+    }
+    if let Some(sender) = &queues.sender {
+        // Every role writes to the outbox, so every role relays it. It outlives the drain, which writes to it as well.
+        for queue in [QueueName::Retrieve, QueueName::Process] {
+            let (store, sender, bell) = (store.clone(), Arc::clone(sender), Arc::clone(&bell));
+            tasks.spawn(relay::relay(store, sender, queue, bell, RELAY_POLL, stop.clone()));
+        }
+    }
+    if roles.contains(&Role::Api) && config.http.enabled {
+        let listener = tokio::net::TcpListener::bind(config.http.listen)
+            .await
+            .with_context(|| format!("cannot listen on {} (http.listen)", config.http.listen))?;
+        tracing::info!(address = %config.http.listen, "serving health and metrics");
+        let api = api::Api::new(store.clone(), Arc::clone(&queues.receiver), metrics, stop.clone());
+        tasks.spawn(api.serve(listener, stop.clone()));
+    }
+    tracing::info!(
+        host = config.host.name_or_default(),
+        roles = roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect::<Vec<_>>().join(","),
+        store = if store.is_sqlite() { "sqlite" } else { "postgres" },
+        queue = if queues.sender.is_some() { "sqs" } else { "embedded" },
+        "syncline is running"
+    );
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a part of the host ended unexpectedly, stopping");
+            stop.cancel();
+        }
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn rescan(catalog: Arc<Catalog>, every: Duration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every) => report_scan(&catalog).await,
+        }
+    }
+}
