@@ -281,7 +281,7 @@ impl Retriever {
                 Err(error) => tracing::warn!(error = %chain(&error), "could not renew leases, will try again"),
             }
             // Stop before the database would give the object away: the margin is a third of the lease.
-            self.leases.expire(self.options.lease.mul_f64(2.0 / 3.0));
+            self.leases.expire(tokio::time::Instant::now(), self.options.lease.mul_f64(2.0 / 3.0));
         }
     }
 
