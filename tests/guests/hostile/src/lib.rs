@@ -94,4 +94,5 @@ fn record(id: &str, data: &str) -> Interaction {
     }
 }
 
+#[cfg(target_arch = "wasm32")]
 bindings::export!(Hostile with_types_in bindings);
