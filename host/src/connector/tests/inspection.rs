@@ -100,7 +100,8 @@ fn a_pool_for_a_thousand_calls_reserves_space_but_holds_no_memory() {
     let grown = rss().saturating_sub(before);
     println!("pool for 1,000 calls: pooled {}, {grown} KiB resident", engine.is_pooled());
     assert!(engine.is_pooled());
-    assert!(grown < 64 << 10, "{grown} KiB");
+    // Other tests of this process run meanwhile, with 64 MiB guests among them.
+    assert!(grown < 256 << 10, "{grown} KiB");
 }
 
 #[tokio::test]
