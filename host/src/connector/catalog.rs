@@ -36,7 +36,7 @@ pub struct ScanReport {
     pub unchanged: usize,
     /// No longer in the folder.
     pub removed: Vec<PathBuf>,
-    /// Refused by this scan. Files that were refused before and did not change are not repeated.
+    /// Refused by this scan. Files that were refused before for what they are and did not change are not repeated.
     pub refused: Vec<(PathBuf, Arc<LoadError>)>,
 }
 
@@ -153,6 +153,11 @@ impl Catalog {
             Err(error) => {
                 let error = Arc::new(error);
                 report.refused.push((path.to_owned(), Arc::clone(&error)));
+                if error.is_hosts_fault() {
+                    // Not remembered, so that the next scan tries again.
+                    self.index_mut().files.remove(path);
+                    return;
+                }
                 Err(error)
             }
         };
@@ -182,9 +187,10 @@ impl Catalog {
             Ok::<_, LoadError>((bytes, digest))
         })
         .await??;
-        if let Some(connector) = self.loaded(&digest) {
-            return Ok((connector, false));
-        }
+        let is_new = match self.loaded(&digest) {
+            Some(connector) if self.index().labels.contains_key(&digest) => return Ok((connector, false)),
+            known => known.is_none(),
+        };
         let connector = self.load_once(digest, bytes.clone()).await?;
         let label = Label {
             name: connector.manifest.name.clone(),
@@ -194,7 +200,7 @@ impl Catalog {
         let (shelf, copy) = (Arc::clone(&self.shelf), label.clone());
         blocking(move || shelf.keep(&digest, &bytes, &copy)).await??;
         self.index_mut().labels.entry(digest).or_insert(label);
-        Ok((connector, true))
+        Ok((connector, is_new))
     }
 
     fn loaded(&self, digest: &Digest) -> Option<Arc<Connector>> {

@@ -20,7 +20,7 @@ use crate::domain::http::{Http, HttpError, Request, Response};
 use crate::domain::{CallError, Digest, Manifest};
 
 /// `describe` answers with constants; it gets little more than it takes to start a language runtime.
-const DESCRIBE_CPU: Duration = Duration::from_secs(1);
+const DESCRIBE_CPU: Duration = Duration::from_secs(2);
 const DESCRIBE_WALL: Duration = Duration::from_secs(10);
 /// A component that takes longer to compile is given up. Its thread works on, but nothing waits for it.
 const COMPILE_WALL: Duration = Duration::from_secs(120);
@@ -129,6 +129,7 @@ async fn describe(engine: &Engine, world: &World) -> Result<RawManifest, LoadErr
     let answer = call.guard(work).await;
     let (answer, _) = call.end(store, answer);
     answer.map_err(|error| match error {
+        // The instance could not be made. At load that is a difference of types that only shows now.
         CallError::Host(detail) => LoadError::Link { detail },
         CallError::Provider(_) | CallError::Fault(..) => LoadError::Describe(error),
     })
