@@ -183,8 +183,10 @@ impl Call {
         self.log.emit_stream(LogLevel::Warn, "stderr", &stderr);
         let answer = match answer {
             Ok(answer) => answer.map_err(|error| contract::error(error, |text| self.log.scrub(text))),
-            // Scrubbed first: a panic's message may quote what the guest worked on.
-            Err(Stop::Runtime(error, phase)) => Err(fault::classify(&error, phase, &self.log.scrub(stderr.trim()))),
+            Err(Stop::Runtime(error, phase)) => {
+                // Scrubbed first: a panic's message may quote what the guest worked on.
+                Err(fault::classify(&error, phase, &self.log.scrub(&fault::last_words(&stderr))))
+            }
             Err(Stop::Wall) => {
                 let text = format!("gave no answer within {} s", self.limits.wall.as_secs_f32());
                 Err(CallError::Fault(FaultKind::Wall, text))

@@ -58,7 +58,7 @@ pub struct ScanReport {
     pub unchanged: usize,
     /// No longer in the folder.
     pub removed: Vec<PathBuf>,
-    /// Refused by this scan. Files that were refused before and did not change are not repeated.
+    /// Refused by this scan. Files that were refused before for what they are and did not change are not repeated.
     pub refused: Vec<(PathBuf, Arc<LoadError>)>,
 }
 
@@ -100,7 +100,8 @@ pub struct Catalog {
     plugins: PathBuf,
     shelf: Arc<Shelf>,
     index: RwLock<Index>,
-    /// Held while something is compiled: two requests for one digest compile it once.
+    scanning: tokio::sync::Mutex<()>,
+    /// Held while one component is compiled: two requests for one digest compile it once.
     compiling: tokio::sync::Mutex<()>,
 }
 
@@ -115,6 +116,7 @@ impl Catalog {
             plugins: plugins_dir.to_owned(),
             shelf: Arc::new(shelf),
             index: RwLock::new(Index { labels, ..Index::default() }),
+            scanning: tokio::sync::Mutex::default(),
             compiling: tokio::sync::Mutex::default(),
         })
     }
@@ -136,7 +138,7 @@ impl Catalog {
     /// Looks for `*.wasm` in the plugins folder. Cheap where nothing changed: size and time of each file are compared.
     /// Fails only if the folder cannot be read; the catalog then stays as it was.
     pub async fn scan(&self) -> Result<ScanReport, LoadError> {
-        let _one_at_a_time = self.compiling.lock().await;
+        let _one_at_a_time = self.scanning.lock().await;
         let dir = self.plugins.clone();
         let found = blocking(move || list(&dir)).await??;
         let mut report = ScanReport::default();
@@ -168,6 +170,7 @@ impl Catalog {
     async fn look_at(&self, path: &Path, stamp: Stamp, report: &mut ScanReport) {
         let verdict = match self.accept(path).await {
             Ok((connector, is_new)) => {
+                self.warn_of_twins(path, &connector);
                 if is_new {
                     report.added.push(Arc::clone(&connector));
                 } else {
@@ -178,10 +181,29 @@ impl Catalog {
             Err(error) => {
                 let error = Arc::new(error);
                 report.refused.push((path.to_owned(), Arc::clone(&error)));
+                if error.is_hosts_fault() {
+                    // Not remembered, so that the next scan tries again.
+                    self.index_mut().files.remove(path);
+                    return;
+                }
                 Err(error)
             }
         };
         self.index_mut().files.insert(path.to_owned(), Seen { stamp, verdict });
+    }
+
+    fn warn_of_twins(&self, path: &Path, new: &Connector) {
+        let index = self.index();
+        let others = index.files.iter().filter(|(other, _)| other.as_path() != path);
+        for (other, seen) in others {
+            let twin = seen.verdict.as_ref().ok().filter(|digest| **digest != new.digest);
+            let twin = twin.and_then(|digest| index.loaded.get(digest)).map(|twin| &twin.manifest);
+            if twin.is_some_and(|twin| (&twin.name, &twin.version) == (&new.manifest.name, &new.manifest.version)) {
+                let (name, version) = (&new.manifest.name, &new.manifest.version);
+                let (a, b) = (path.display(), other.display());
+                tracing::warn!("{a} and {b} are both {name} {version}; the newer file runs. Give each its own version");
+            }
+        }
     }
 
     /// Loads a file and puts it on the shelf; tells whether the catalog did not have it ready before.
@@ -193,10 +215,11 @@ impl Catalog {
             Ok::<_, LoadError>((bytes, digest))
         })
         .await??;
-        if let Some(connector) = self.loaded(&digest) {
-            return Ok((connector, false));
-        }
-        let connector = Connector::load(&self.engine, bytes.clone()).await?;
+        let is_new = match self.loaded(&digest) {
+            Some(connector) if self.index().labels.contains_key(&digest) => return Ok((connector, false)),
+            known => known.is_none(),
+        };
+        let connector = self.load_once(digest, bytes.clone()).await?;
         let label = Label {
             name: connector.manifest.name.clone(),
             version: connector.manifest.version.clone(),
@@ -204,10 +227,8 @@ impl Catalog {
         };
         let (shelf, copy) = (Arc::clone(&self.shelf), label.clone());
         blocking(move || shelf.keep(&digest, &bytes, &copy)).await??;
-        let mut index = self.index_mut();
-        index.labels.entry(digest).or_insert(label);
-        index.loaded.insert(digest, Arc::clone(&connector));
-        Ok((connector, true))
+        self.index_mut().labels.entry(digest).or_insert(label);
+        Ok((connector, is_new))
     }
 
     fn loaded(&self, digest: &Digest) -> Option<Arc<Connector>> {
@@ -219,16 +240,21 @@ impl Catalog {
         if let Some(connector) = self.loaded(digest) {
             return Ok(connector);
         }
-        let _one_at_a_time = self.compiling.lock().await;
-        if let Some(connector) = self.loaded(digest) {
-            return Ok(connector);
-        }
         let failed = |source| ResolveError::Load { digest: *digest, source };
         let (shelf, wanted, limit) = (Arc::clone(&self.shelf), *digest, self.engine.options().max_component_bytes);
         let kept = blocking(move || shelf.take(&wanted, limit)).await.map_err(failed)?.map_err(failed)?;
         let bytes = kept.ok_or(ResolveError::UnknownDigest { digest: *digest })?;
-        let connector = Connector::load(&self.engine, bytes.into()).await.map_err(failed)?;
-        self.index_mut().loaded.insert(*digest, Arc::clone(&connector));
+        self.load_once(*digest, bytes.into()).await.map_err(failed)
+    }
+
+    /// Compiles bytes whose digest is known, unless somebody else just did.
+    async fn load_once(&self, digest: Digest, bytes: Bytes) -> Result<Arc<Connector>, LoadError> {
+        let _one_at_a_time = self.compiling.lock().await;
+        if let Some(connector) = self.loaded(&digest) {
+            return Ok(connector);
+        }
+        let connector = Connector::load(&self.engine, bytes).await?;
+        self.index_mut().loaded.insert(digest, Arc::clone(&connector));
         Ok(connector)
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use wasmtime::{
     Cache, CacheConfig, Config, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-    WasmBacktraceDetails,
+    WasmBacktraceDetails, WasmFeatures,
 };
 
 use super::budget::{CallLimits, TABLE_ELEMENTS};
@@ -133,7 +133,6 @@ impl Engine {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 fn runtime(error: wasmtime::Error) -> EngineError {
     EngineError::Runtime(format!("{error:#}"))
 }
@@ -167,7 +166,17 @@ fn build(options: &EngineOptions, cache: Option<Cache>, pooled: bool) -> wasmtim
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_wide_arithmetic(false)
-        .wasm_custom_page_sizes(false);
+        .wasm_custom_page_sizes(false)
+        // Not compiled in either; said again so that a cargo feature switched on elsewhere changes nothing.
+        .wasm_features(
+            WasmFeatures::THREADS
+                | WasmFeatures::GC
+                | WasmFeatures::FUNCTION_REFERENCES
+                | WasmFeatures::EXCEPTIONS
+                | WasmFeatures::STACK_SWITCHING
+                | WasmFeatures::CM_ASYNC,
+            false,
+        );
     if pooled {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options)));
     }

@@ -158,6 +158,14 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Whether the host was the reason and the same file may be accepted later.
+    #[must_use]
+    pub const fn is_hosts_fault(&self) -> bool {
+        matches!(self, Self::Read { .. } | Self::Keep { .. })
+    }
+}
+
 /// Why no connector runs for a name or digest.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {

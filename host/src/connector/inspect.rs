@@ -95,7 +95,6 @@ fn outside(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), LoadError> {
     Ok((imports, exports))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape of map_err")]
 fn malformed(error: wasmparser::BinaryReaderError) -> LoadError {
     let detail = text::clean(&error.to_string(), 400);
     if detail.contains("unexpected end") { truncated(detail) } else { LoadError::Malformed { detail } }

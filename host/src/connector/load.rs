@@ -20,8 +20,10 @@ use crate::domain::http::{Http, HttpError, Request, Response};
 use crate::domain::{CallError, Digest, Manifest};
 
 /// `describe` answers with constants; it gets little more than it takes to start a language runtime.
-const DESCRIBE_CPU: Duration = Duration::from_secs(1);
+const DESCRIBE_CPU: Duration = Duration::from_secs(2);
 const DESCRIBE_WALL: Duration = Duration::from_secs(10);
+/// A component that takes longer to compile is given up. Its thread works on, but nothing waits for it.
+const COMPILE_WALL: Duration = Duration::from_secs(120);
 
 /// A component that was accepted. Shared; runs any number of calls at once, each in a store of its own.
 pub struct Connector {
@@ -63,7 +65,10 @@ impl Connector {
             let size_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             Ok((inspection, world, Digest::of(&bytes), size_bytes))
         };
-        let (Inspection { contract, imports, .. }, world, digest, size_bytes) = blocking(compile).await??;
+        let (Inspection { contract, imports, .. }, world, digest, size_bytes) =
+            tokio::time::timeout(COMPILE_WALL, blocking(compile)).await.map_err(|_| LoadError::Compile {
+                detail: format!("not done after {} s", COMPILE_WALL.as_secs()),
+            })???;
         let raw = describe(engine, &world).await?;
         let manifest = manifest::validate(raw)?;
         Ok(Arc::new(Self { digest, manifest, size_bytes, contract, imports, engine: Arc::clone(engine), world }))
@@ -124,6 +129,7 @@ async fn describe(engine: &Engine, world: &World) -> Result<RawManifest, LoadErr
     let answer = call.guard(work).await;
     let (answer, _) = call.end(store, answer);
     answer.map_err(|error| match error {
+        // The instance could not be made. At load that is a difference of types that only shows now.
         CallError::Host(detail) => LoadError::Link { detail },
         CallError::Provider(_) | CallError::Fault(..) => LoadError::Describe(error),
     })

@@ -14,6 +14,8 @@ const NAME_BYTES: usize = 64;
 const TITLE_BYTES: usize = 200;
 const HOSTS: usize = 64;
 const SCHEMES: usize = 16;
+const SCHEMA_BYTES: usize = 256 << 10;
+const SCOPES: usize = 200;
 
 /// Headers that the host writes itself; no credential may go there under another name.
 const RESERVED_HEADERS: [&str; 6] =
@@ -63,6 +65,10 @@ fn is_name(name: &str) -> bool {
 
 /// The configuration's property names, which hosts and URLs may refer to.
 fn properties(config_schema: &str, problems: &mut Vec<String>) -> HashSet<String> {
+    if config_schema.len() > SCHEMA_BYTES {
+        problems.push(format!("config-schema is {} bytes, at most {SCHEMA_BYTES} are allowed", config_schema.len()));
+        return HashSet::new();
+    }
     match schema(config_schema) {
         Ok(schema) => schema
             .get("properties")
@@ -155,7 +161,7 @@ fn auth(schemes: &[AuthScheme], properties: &HashSet<String>, problems: &mut Vec
 
 fn kind(kind: &AuthKind, properties: &HashSet<String>) -> Result<(), String> {
     match kind {
-        AuthKind::Bearer | AuthKind::Basic | AuthKind::Other(_) => Ok(()),
+        AuthKind::Bearer | AuthKind::Basic => Ok(()),
         AuthKind::Header(name) => match http::HeaderName::from_bytes(name.as_bytes()) {
             Err(_) => Err(format!("{:?} is no header name", text::clean(name, 64))),
             Ok(header) if RESERVED_HEADERS.contains(&header.as_str()) => {
@@ -163,15 +169,30 @@ fn kind(kind: &AuthKind, properties: &HashSet<String>) -> Result<(), String> {
             }
             Ok(_) => Ok(()),
         },
-        AuthKind::Query(name) if name.is_empty() || name.len() > 64 => {
-            Err("the name of a query parameter has 1 to 64 bytes".to_owned())
+        AuthKind::Query(name) if !is_word(name) => {
+            Err("the name of a query parameter has 1 to 64 bytes and no control characters".to_owned())
         }
-        AuthKind::Query(_) => Ok(()),
+        AuthKind::Other(name) if !is_word(name) => {
+            Err("the name of a kind has 1 to 64 bytes and no control characters".to_owned())
+        }
+        AuthKind::Query(_) | AuthKind::Other(_) => Ok(()),
         AuthKind::OAuth2(oauth2) => {
+            if oauth2.scopes.len() > SCOPES || !oauth2.scopes.iter().chain(&oauth2.grants).all(|scope| is_scope(scope))
+            {
+                return Err(format!("at most {SCOPES} scopes, each a text without spaces or control characters"));
+            }
             endpoint("token-url", &oauth2.token_url, properties)?;
             oauth2.authorize_url.as_deref().map_or(Ok(()), |url| endpoint("authorize-url", url, properties))
         }
     }
+}
+
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && text::clean(name, 64) == name
+}
+
+fn is_scope(scope: &str) -> bool {
+    (1..=512).contains(&scope.len()) && scope.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn endpoint(place: &str, endpoint: &str, properties: &HashSet<String>) -> Result<(), String> {

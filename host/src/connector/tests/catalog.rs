@@ -92,3 +92,19 @@ async fn the_highest_version_runs_and_a_misspelt_name_gets_a_hint() {
     assert_eq!(catalog.scan().await.unwrap().removed.len(), 1);
     assert_eq!(catalog.resolve("hostile", None).await.unwrap().manifest.version, Version::new(0, 1, 0));
 }
+
+#[tokio::test]
+async fn a_connector_that_could_not_be_kept_is_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(dir.path());
+    fs::copy(guests::hostile(""), dir.path().join("plugins/a.wasm")).unwrap();
+    fs::remove_dir(dir.path().join("store")).unwrap();
+    for _ in 0..2 {
+        let report = catalog.scan().await.unwrap();
+        assert!(matches!(*report.refused[0].1, LoadError::Keep { .. }), "{report:?}");
+        assert!(catalog.list().is_empty());
+    }
+    fs::create_dir(dir.path().join("store")).unwrap();
+    assert!(catalog.scan().await.unwrap().refused.is_empty());
+    assert_eq!((catalog.list().len(), fs::read_dir(dir.path().join("store")).unwrap().count()), (1, 2));
+}

@@ -71,7 +71,7 @@ async fn a_component_cut_anywhere_is_refused_and_never_crashes_the_host() {
 async fn a_sin_in_describe_is_refused_at_load() {
     let load = async |feature| Connector::load_file(&engine(), &guests::hostile(feature)).await.unwrap_err();
     let spins = load("describe-spins").await;
-    assert!(spins.to_string().contains("guest-cpu: used its 1000 ms"), "{spins}");
+    assert!(spins.to_string().contains("guest-cpu: used its 2000 ms"), "{spins}");
     let sends = load("describe-sends").await;
     assert!(sends.to_string().contains("`describe` is static"), "{sends}");
     let sockets = load("opens-sockets").await;
@@ -100,7 +100,8 @@ fn a_pool_for_a_thousand_calls_reserves_space_but_holds_no_memory() {
     let grown = rss().saturating_sub(before);
     println!("pool for 1,000 calls: pooled {}, {grown} KiB resident", engine.is_pooled());
     assert!(engine.is_pooled());
-    assert!(grown < 64 << 10, "{grown} KiB");
+    // Other tests of this process run meanwhile, with 64 MiB guests among them.
+    assert!(grown < 256 << 10, "{grown} KiB");
 }
 
 #[tokio::test]

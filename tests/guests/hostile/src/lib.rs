@@ -1,6 +1,9 @@
 //! A connector that sins on request: `fetch` of an object commits the sin of that name, `fetch` of `ok` behaves.
 //!
 //! Written on the bare bindings instead of the SDK, which would not let most of this happen.
+//! Empty on other targets than WebAssembly, where its imports do not link.
+
+#![cfg(target_arch = "wasm32")]
 
 mod sins;
 
