@@ -30,6 +30,9 @@ use crate::domain::http::{Http, HttpError, Request, Response};
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
+/// Refusals of one run that are written to the log; all of them are counted.
+const LOGGED_DENIALS: u64 = 5;
+
 /// How many requests a run may make. Retries, redirects and token renewals are not counted here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestBudget {
@@ -196,7 +199,7 @@ impl Session {
 
     fn take_from_budget(&self) -> Result<(), HttpError> {
         let budget = self.parts.budget;
-        for (counter, most, what) in [(&self.run, budget.per_run, "run"), (&self.page, budget.per_page, "page")] {
+        for (counter, most, what) in [(&self.page, budget.per_page, "page"), (&self.run, budget.per_run, "run")] {
             let more = |used: u32| (used < most).then(|| used + 1);
             if counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
                 return Err(HttpError::BudgetSpent(format!("a {what} has {most} requests")));
@@ -364,15 +367,18 @@ impl Session {
     }
 
     fn denied(&self, denial: Denial) -> HttpError {
-        self.counters.denied.fetch_add(1, Ordering::Relaxed);
+        let before = self.counters.denied.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("syncline_egress_denied_total", "reason" => denial.rule.as_str()).increment(1);
-        tracing::warn!(
-            integration.id = %self.parts.integration,
-            connector.name = %self.parts.provider,
-            reason = denial.rule.as_str(),
-            "request denied: {}",
-            self.redact(&denial.message)
-        );
+        // A connector that asks again and again does not fill the log.
+        if before < LOGGED_DENIALS {
+            tracing::warn!(
+                integration.id = %self.parts.integration,
+                connector.name = %self.parts.provider,
+                reason = denial.rule.as_str(),
+                "request denied: {}",
+                self.redact(&denial.message)
+            );
+        }
         denial.into()
     }
 
