@@ -69,6 +69,18 @@ async fn what_a_connector_may_not_write_is_refused_without_a_connection() {
 }
 
 #[tokio::test]
+async fn odd_but_valid_urls_are_sent_as_they_are() {
+    let stub = Stub::start(|_| reply(200, &[], "ok")).await;
+    let session = World::bearer().route("api.acme.test", &stub).session().await;
+    for path in ["/a%2Fb?x=%20", "/q?filter[a]=b|c&d={e}", "/ünïcode?ü=ß", "/a//b/./c;d=e", "/q?a=^`&b=%zz", "/q?"] {
+        let answer = session.send(get(&format!("https://api.acme.test{path}"))).await;
+        assert!(matches!(&answer, Ok(response) if response.status == 200), "{path}: {answer:?}");
+    }
+    assert_eq!(session.stats().requests, 6);
+    assert_eq!(stub.asked()[0].path(), "/a%2Fb?x=%20");
+}
+
+#[tokio::test]
 async fn budgets_end_a_page_and_a_run() {
     let stub = Stub::start(|_| reply(200, &[], "12345")).await;
     let world = World::bearer().route("api.acme.test", &stub);
