@@ -93,7 +93,7 @@ async fn the_address_that_was_checked_is_the_one_that_is_dialled() {
 async fn the_operator_allows_an_inner_host_by_name_and_no_other() {
     let stub = Stub::start(|_| reply(200, &[], "inside")).await;
     let mut world = world("127.0.0.1", &stub);
-    world.egress.allow_hosts = vec![HostPatternText("127.0.0.1").into()];
+    world.egress.allow_hosts = vec!["127.0.0.1".parse().unwrap()];
     let url = format!("http://127.0.0.1:{}/", stub.port());
     assert_eq!(ask(&world, Script::new(&[]), &url).await.unwrap().status, 200);
 
@@ -101,14 +101,6 @@ async fn the_operator_allows_an_inner_host_by_name_and_no_other() {
     let url = format!("http://other.acme.test:{}/", stub.port());
     let error = ask(&world, Script::new(&[&["127.0.0.1"]]), &url).await.unwrap_err();
     assert!(matches!(error, HttpError::Denied(_)), "{error:?}");
-}
-
-struct HostPatternText(&'static str);
-
-impl From<HostPatternText> for patterns::HostPattern {
-    fn from(text: HostPatternText) -> Self {
-        text.0.parse().unwrap()
-    }
 }
 
 #[tokio::test]

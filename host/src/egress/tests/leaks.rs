@@ -93,6 +93,15 @@ async fn no_canary_in_any_error_log_header_or_body() {
 }
 
 #[tokio::test]
+async fn a_credential_that_a_provider_puts_into_an_error_is_masked() {
+    let token = "lower-case-canary-0123";
+    let stub = Stub::start(move |_| reply(200, &[("content-encoding", token)], "x")).await;
+    let world = World::new(AuthKind::Bearer, &[("token", token)]).route("api.acme.test", &stub);
+    let error = world.session().await.send(get("https://api.acme.test/")).await.unwrap_err();
+    assert!(error.to_string().contains("[redacted]") && !error.to_string().contains(token), "{error}");
+}
+
+#[tokio::test]
 async fn a_body_without_the_credential_arrives_unchanged() {
     let body: Vec<u8> = (0..=255).cycle().take(10_000).collect();
     let sent = body.clone();
