@@ -195,14 +195,25 @@ impl Rig {
             self.wait("every object to sync", deadline, async || {
                 let objects = self.objects().await?;
                 if let Some(object) = objects.iter().find(|object| object.state != "active") {
-                    bail!("{}/{}/{} is {}: {:?}", object.customer, object.integration, object.object, object.state, object.state_reason);
+                    bail!(
+                        "{}/{}/{} is {}: {:?}",
+                        object.customer,
+                        object.integration,
+                        object.object,
+                        object.state,
+                        object.state_reason
+                    );
                 }
-                Ok(objects.iter().all(|o| o.active == 0 && o.synced_at.is_some_and(|at| at > since)
-                    && o.dispatched_at.is_some_and(|at| at > since)))
+                Ok(objects.iter().all(|o| {
+                    o.active == 0
+                        && o.synced_at.is_some_and(|at| at > since)
+                        && o.dispatched_at.is_some_and(|at| at > since)
+                }))
             })
             .await?;
         }
-        self.wait("every batch to land", deadline, async || Ok(self.store.overview().await?.unlanded_batches == 0)).await
+        self.wait("every batch to land", deadline, async || Ok(self.store.overview().await?.unlanded_batches == 0))
+            .await
     }
 
     /// Waits until something holds, looking ten times a second.
@@ -221,7 +232,12 @@ impl Rig {
                     .objects()
                     .await?
                     .iter()
-                    .map(|o| format!("{}/{}/{}: active {} outcome {:?} error {:?}", o.customer, o.integration, o.object, o.active, o.last_outcome, o.last_error))
+                    .map(|o| {
+                        format!(
+                            "{}/{}/{}: active {} outcome {:?} error {:?}",
+                            o.customer, o.integration, o.object, o.active, o.last_outcome, o.last_error
+                        )
+                    })
                     .collect();
                 bail!("waited too long for {what}; objects:\n{}", objects.join("\n"));
             }

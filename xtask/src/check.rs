@@ -24,11 +24,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let (postgres, sqs) = (Postgres::start()?, Sqs::start()?);
     step("Running tests");
     let mut command = cargo_test(for_cargo);
-    command
-        .args(for_tests)
-        .env(POSTGRES, postgres.url())
-        .env(SQS, sqs.url())
-        .env(PLUGINS, plugins);
+    command.args(for_tests).env(POSTGRES, postgres.url()).env(SQS, sqs.url()).env(PLUGINS, plugins);
     proc::run(&mut command)
 }
 

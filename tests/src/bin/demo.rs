@@ -104,11 +104,18 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     for example in &found.examples {
         eprintln!("  {example}");
     }
-    let outcomes = watch.outcomes.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ");
+    let outcomes =
+        watch.outcomes.iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ");
     eprintln!(
         "{} records at the providers, {} interactions landed ({} changes, {} of them deletes or merges): {} missing, {} stale, \
          {} duplicates. Runs: {outcomes}. Drained in {:.1} s.",
-        found.present, found.landed, watch.changed, watch.deleted, found.missing, found.stale, found.duplicates,
+        found.present,
+        found.landed,
+        watch.changed,
+        watch.deleted,
+        found.missing,
+        found.stale,
+        found.duplicates,
         drained.as_secs_f64()
     );
     if arguments.json {

@@ -53,7 +53,8 @@ impl Rig {
         let mut found = Comparison::default();
         for object in self.objects().await? {
             let place = format!("{}/{}/{}", object.customer, object.integration, object.object);
-            let truth = self.fakes.truth(&object.customer, &object.object).with_context(|| format!("no truth for {place}"))?;
+            let truth =
+                self.fakes.truth(&object.customer, &object.object).with_context(|| format!("no truth for {place}"))?;
             let landed = self.landed(ObjectId(object.id)).await?;
             let (_, _, rejected) = self.store.interaction_counts(ObjectId(object.id)).await?;
             found.rejected += rejected.unsigned_abs();
