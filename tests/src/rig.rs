@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod compare;
+mod guests;
 pub mod host;
 
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub struct Rig {
     binary: PathBuf,
     config: PathBuf,
     dir: TempDir,
-    _footing: Footing,
+    footing: Footing,
 }
 
 impl Rig {
@@ -76,10 +77,11 @@ impl Rig {
         let footing = Footing::prepare(options.backend, dir.path()).await?;
         let fakes = FakeProviders::start(options.fakes.clone()).await.context("the fake providers do not start")?;
         let config = dir.path().join("syncline.toml");
-        std::fs::write(&config, configuration(options, &footing, &fakes, dir.path())?)?;
+        copy_plugins(&dir.path().join("plugins"))?;
+        std::fs::write(&config, configuration(options, &footing, &fakes, dir.path()))?;
         let binary = program("syncline")?;
         let store = Store::open(&StoreOptions { max_connections: 4, ..StoreOptions::new(footing.store_url()) }).await?;
-        let rig = Self { fakes, store, binary, config, dir, _footing: footing };
+        let rig = Self { fakes, store, binary, config, dir, footing };
         rig.cli(&["migrate"]).await?;
         for tenant in rig.fakes.tenants().to_vec() {
             rig.cli(&["customer", "add", &tenant.name]).await?;
@@ -169,6 +171,34 @@ impl Rig {
         self.dir.path()
     }
 
+    /// Adds the hostile connector and, for a tenant, an integration of it: an object for each of its sins.
+    ///
+    /// # Errors
+    /// When it does not build.
+    pub async fn add_hostile(&self, tenant: &str, sins: &[&str]) -> Result<()> {
+        let built = guests::hostile()?;
+        std::fs::copy(built, self.dir.path().join("plugins").join("hostile.wasm"))?;
+        let name = format!("{tenant}/hostile");
+        self.cli(&["integration", "add", &name, "--object", &sins.join(",")]).await?;
+        Ok(())
+    }
+
+    /// Asks the database for one number.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn count(&self, query: &str) -> Result<i64> {
+        self.footing.count(query).await
+    }
+
+    /// Every value in the database as text: what somebody sees who can read all of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn dump(&self) -> Result<String> {
+        self.footing.dump().await
+    }
+
     /// Every integration object.
     ///
     /// # Errors
@@ -251,14 +281,22 @@ fn variable(field: &str) -> String {
     format!("RIG_{}", field.replace('-', "_").to_uppercase())
 }
 
-fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders, dir: &Path) -> Result<String> {
-    let plugins = match std::env::var_os("SYNCLINE_TEST_PLUGINS") {
-        Some(folder) => PathBuf::from(folder),
-        None => bail!("SYNCLINE_TEST_PLUGINS is not set: run this through `cargo xtask test` or `cargo xtask demo`"),
-    };
+/// Copies the built connectors, so that a test can add, replace and remove some.
+fn copy_plugins(to: &Path) -> Result<()> {
+    let from = std::env::var_os("SYNCLINE_TEST_PLUGINS")
+        .context("SYNCLINE_TEST_PLUGINS is not set: run this through `cargo xtask test` or `cargo xtask demo`")?;
+    std::fs::create_dir_all(to)?;
+    for file in std::fs::read_dir(&from).with_context(|| format!("cannot read {}", Path::new(&from).display()))? {
+        let file = file?;
+        std::fs::copy(file.path(), to.join(file.file_name()))?;
+    }
+    Ok(())
+}
+
+fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders, dir: &Path) -> String {
     let interval = options.interval.as_millis();
     let lease = options.lease.as_millis();
-    Ok(format!(
+    format!(
         "[host]\ndata_dir = {data:?}\ndrain = \"10s\"\n\
          {footing}\n\
          [schedule]\ninterval = \"{interval}ms\"\ntick = \"300ms\"\nthrottle = \"500ms\"\nsweep = \"500ms\"\n\
@@ -271,12 +309,13 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
          [http]\nenabled = false\n\
          {more}\n",
         data = dir.join("data"),
+        plugins = dir.join("plugins"),
         footing = footing.configuration(),
         heartbeat = lease / 3,
         hubspot = fakes.hubspot_addr,
         salesforce = fakes.salesforce_addr,
         more = options.config,
-    ))
+    )
 }
 
 /// Finds a program that cargo built beside this one.

@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_dropped_process_takes_along_what_it_started() {
-        let (mut process, lines) = spawn_read("parent", &mut shell("sleep 60 & echo $!; wait"));
+        let (process, lines) = spawn_read("parent", &mut shell("sleep 60 & echo $!; wait"));
         let grandchild = lines.recv_timeout(PATIENCE).unwrap();
         assert!(is_alive(&grandchild));
         let began = Instant::now();

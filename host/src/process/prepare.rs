@@ -15,6 +15,9 @@ use crate::store::landing::{CommittedBatch, Landing, LandingObject, Reject, Row,
 /// Bytes of an id at most.
 const MAX_ID_BYTES: usize = 512;
 
+/// Bytes of a record's data at most.
+const MAX_DATA_BYTES: usize = 1 << 20;
+
 /// Validators kept in memory at most; they are cheap to make again.
 const MAX_VALIDATORS: usize = 10_000;
 
@@ -173,6 +176,9 @@ fn check(record: &Record<'_>, validator: &Validator) -> Result<(), String> {
     ];
     if texts.into_iter().flatten().any(|text| text.contains('\0')) {
         return Err("its version, time or merge target contains NUL".to_owned());
+    }
+    if record.data.len() > MAX_DATA_BYTES {
+        return Err(format!("its data is {} bytes, {MAX_DATA_BYTES} are allowed", record.data.len()));
     }
     match (record.state, record.data) {
         (State::Present, "") => return Err("it has no data".to_owned()),

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 /// What stores and queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -58,11 +60,68 @@ impl Footing {
         &self.store_url
     }
 
+    /// Asks the database for one number.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn count(&self, query: &str) -> Result<i64> {
+        let query = sqlx::AssertSqlSafe(query.to_owned());
+        Ok(match self.store_url.strip_prefix("sqlite://") {
+            Some(path) => sqlx::query_scalar(query).fetch_one(&mut sqlite(path).await?).await?,
+            None => sqlx::query_scalar(query).fetch_one(&mut PgConnection::connect(&self.store_url).await?).await?,
+        })
+    }
+
+    /// Every value in the database as text, binary ones in hexadecimal.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn dump(&self) -> Result<String> {
+        let mut dump = Vec::new();
+        match self.store_url.strip_prefix("sqlite://") {
+            Some(path) => {
+                let mut db = sqlite(path).await?;
+                let columns: Vec<(String, String)> = sqlx::query_as(
+                    "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+                )
+                .fetch_all(&mut db)
+                .await?;
+                for (table, column) in columns {
+                    let query = format!(
+                        "SELECT CASE typeof({column}) WHEN 'blob' THEN CAST({column} AS TEXT) || hex({column}) ELSE CAST({column} AS TEXT) END \
+                         FROM {table} WHERE {column} IS NOT NULL"
+                    );
+                    let values: Vec<Vec<u8>> =
+                        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(&mut db).await?;
+                    dump.extend(values.into_iter().map(|value| String::from_utf8_lossy(&value).into_owned()));
+                }
+            }
+            None => {
+                let mut db = PgConnection::connect(&self.store_url).await?;
+                let tables: Vec<String> =
+                    sqlx::query_scalar("SELECT tablename::TEXT FROM pg_tables WHERE schemaname = 'public'")
+                        .fetch_all(&mut db)
+                        .await?;
+                for table in tables {
+                    // Rows as text: bytes come in hexadecimal.
+                    let query = sqlx::AssertSqlSafe(format!("SELECT t::TEXT FROM {table} t"));
+                    dump.extend(sqlx::query_scalar::<_, String>(query).fetch_all(&mut db).await?);
+                }
+            }
+        }
+        Ok(dump.join("\n"))
+    }
+
     /// The sections of the configuration that describe it.
     #[must_use]
     pub fn configuration(&self) -> String {
         format!("[store]\nurl = \"{}\"\n{}", self.store_url, self.queue)
     }
+}
+
+async fn sqlite(path: &str) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(10));
+    Ok(options.connect().await?)
 }
 
 fn variable(name: &str) -> Result<String> {
