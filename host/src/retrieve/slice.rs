@@ -11,7 +11,7 @@ use super::{End, Held, RetrieveOptions, Retriever};
 use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
 use crate::domain::schedule::{backoff, spread};
-use crate::domain::{CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, batch, classify};
+use crate::domain::{CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, SyncMode, batch, classify};
 use crate::egress::{OpenError, Session, SessionSpec};
 use crate::queue::QueueName;
 use crate::store::StoreError;
@@ -192,7 +192,7 @@ impl Work<'_> {
                     return End::GiveBack { delay: BACK_PRESSURE, slice: false, reason: "database" };
                 }
             }
-            if let Some(seconds) = wait.filter(|_| more) {
+            if let Some(seconds) = wait {
                 return End::GiveBack {
                     delay: Duration::from_secs(seconds),
                     slice: true,
