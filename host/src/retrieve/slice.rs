@@ -234,7 +234,8 @@ impl Work<'_> {
 
     async fn commit(&mut self, page: Page) -> Result<(), NotCommitted> {
         let began = Instant::now();
-        let complete = page.pass_complete || (!page.more && self.claim.mode == crate::domain::SyncMode::Full);
+        let ends = !page.more && page.wait_seconds.is_none();
+        let complete = page.pass_complete || (ends && self.claim.mode == SyncMode::Full);
         let sweeps = complete && self.claim.deletes == DeleteMode::ByAbsence;
         let records = i64::try_from(page.interactions.len()).unwrap_or(i64::MAX);
         let commit = PageCommit {
