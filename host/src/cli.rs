@@ -11,11 +11,15 @@ pub mod connector;
 pub mod context;
 pub mod customer;
 pub mod exit;
+pub mod fit;
+pub mod human;
 pub mod integration;
 pub mod interactions;
+pub mod interval;
 pub mod migrate;
 pub mod object;
 pub mod output;
+pub mod probe;
 pub mod run;
 pub mod runs;
 pub mod status;
@@ -142,10 +146,10 @@ pub fn main() -> ExitCode {
 async fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run::run(&args, context).await,
-        Command::Migrate(_) => Err(unavailable("migrate")),
+        Command::Migrate(args) => migrate::run(&args, context).await,
         Command::Status(_) => Err(unavailable("status")),
-        Command::Customer(_) => Err(unavailable("customer")),
-        Command::Integration(_) => Err(unavailable("integration")),
+        Command::Customer(command) => customer::run(command, context).await,
+        Command::Integration(command) => integration::run(command, context).await,
         Command::Object(_) => Err(unavailable("object")),
         Command::Runs(_) => Err(unavailable("runs")),
         Command::Connector(_) => Err(unavailable("connector")),

@@ -108,7 +108,17 @@ async fn a_request_to_an_undeclared_or_private_host_never_leaves() {
         let mut url = url::Url::parse(url).unwrap();
         url.set_port(Some(port)).unwrap();
         let printed = rig
-            .cli(&["connector", "read", plugin.to_str().unwrap(), "--object", "egress", "--cursor", url.as_str(), "--limit", "1"])
+            .cli(&[
+                "connector",
+                "read",
+                plugin.to_str().unwrap(),
+                "--object",
+                "egress",
+                "--cursor",
+                url.as_str(),
+                "--limit",
+                "1",
+            ])
             .await;
         let said = match printed {
             Ok(text) => text,

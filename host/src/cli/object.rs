@@ -1,12 +1,9 @@
 //! `syncline object`: what is scheduled.
 
-use std::str::FromStr;
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 
 use super::address::{Address, ObjectAddress};
-use crate::config::units::parse_duration;
+use super::interval::IntervalArg;
 
 /// Integration objects: what is scheduled, such as acme/salesforce/Account.
 #[derive(Debug, Subcommand)]
@@ -88,25 +85,6 @@ pub struct ObjectIntervalArgs {
     /// A duration such as 15m or 1d, or `default`: that of the integration, customer, provider or host
     #[arg(value_name = "DURATION|default")]
     pub interval: IntervalArg,
-}
-
-/// An interval, or none of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IntervalArg(pub Option<Duration>);
-
-impl FromStr for IntervalArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "default" {
-            return Ok(Self(None));
-        }
-        match parse_duration(text) {
-            Ok(interval) if interval >= Duration::from_secs(1) => Ok(Self(Some(interval))),
-            Ok(_) => Err("an interval is at least 1s".to_owned()),
-            Err(expected) => Err(format!("{expected}, or `default`")),
-        }
-    }
 }
 
 /// Makes the next sync start elsewhere. Nothing that landed is lost: what is fetched again is recognised.

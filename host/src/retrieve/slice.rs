@@ -11,7 +11,9 @@ use super::{End, Held, RetrieveOptions, Retriever};
 use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
 use crate::domain::schedule::{backoff, spread};
-use crate::domain::{CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, SyncMode, batch, classify};
+use crate::domain::{
+    CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, SyncMode, batch, classify,
+};
 use crate::egress::{OpenError, Session, SessionSpec};
 use crate::queue::QueueName;
 use crate::store::StoreError;
