@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use syncline::store::admin::RunFilter;
 use syncline_tests::fakes;
 use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::{Rig, RigOptions};
@@ -51,7 +52,7 @@ async fn each_sin_fails_its_own_run_and_nobody_elses(backend: Backend) {
     .unwrap();
 
     let mut classes: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for run in rig.store.runs(None, 1_000).await.unwrap().into_iter().rev() {
+    for run in rig.store.runs(&RunFilter { limit: 1_000, ..RunFilter::default() }).await.unwrap().into_iter().rev() {
         if run.finished_at.is_some() && run.object.starts_with("a/hostile/") {
             let sin = run.object.trim_start_matches("a/hostile/").to_owned();
             classes.entry(sin).or_insert(run.error_class);

@@ -68,7 +68,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn customers(&self) -> Result<Vec<CustomerRow>, StoreError> {
-        read!(self, |db, sql| { sqlx::query_as(sql(rows::CUSTOMERS)).fetch_all(db).await.during("list customers") })
+        read!(self, |db, sql| sqlx::query_as(sql(rows::CUSTOMERS)).fetch_all(db).await.during("list customers"))
     }
 
     /// Adds an integration with its objects and sealed credentials, in one transaction: no host sees it without them.
