@@ -303,7 +303,7 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
          resend_after = \"5s\"\nbackoff_base = \"500ms\"\nbackoff_cap = \"3s\"\n\
          [retrieve]\nlease = \"{lease}ms\"\nheartbeat = \"{heartbeat}ms\"\n\
          [connectors]\ndir = {plugins:?}\n\
-         [providers.hubspot]\nrate = \"1000/s\"\n\
+         [providers.hubspot]\nrate = \"1000/s\"\n[providers.salesforce]\nrate = \"1000/s\"\n\
          [egress]\nrate = \"1000/s\"\n\
          [egress.routes]\n\"api.hubapi.com\" = \"http://{hubspot}\"\n\"*.my.salesforce.com\" = \"http://{salesforce}\"\n\
          [http]\nenabled = false\n\
