@@ -152,14 +152,9 @@ async fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure
         Command::Integration(command) => integration::run(command, context).await,
         Command::Object(command) => object::run(command, context).await,
         Command::Runs(command) => runs::run(command, context).await,
-        Command::Connector(_) => Err(unavailable("connector")),
-        Command::Interactions(_) => Err(unavailable("interactions")),
+        Command::Connector(command) => connector::run(command, context).await,
+        Command::Interactions(command) => interactions::run(command, context).await,
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => completions::run(&args, context),
     }
-}
-
-/// Stands in for commands that are not connected yet.
-fn unavailable(command: &str) -> Failure {
-    Failure::new(Exit::Failure, format!("`{command}` is not available in this build yet"))
 }

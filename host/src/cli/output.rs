@@ -55,6 +55,12 @@ impl Output {
         self.json
     }
 
+    /// People asked to be told less.
+    #[must_use]
+    pub const fn quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Text to people may have colours.
     #[must_use]
     pub const fn color(&self) -> bool {
@@ -180,7 +186,8 @@ pub fn table<T: Row>(rows: &[T]) -> String {
 }
 
 /// Replaces what a terminal would act upon: names and errors come from customers, connectors and providers.
-fn clean(text: &str) -> String {
+#[must_use]
+pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
