@@ -147,19 +147,14 @@ async fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure
     match command {
         Command::Run(args) => run::run(&args, context).await,
         Command::Migrate(args) => migrate::run(&args, context).await,
-        Command::Status(_) => Err(unavailable("status")),
+        Command::Status(args) => status::run(&args, context).await,
         Command::Customer(command) => customer::run(command, context).await,
         Command::Integration(command) => integration::run(command, context).await,
-        Command::Object(_) => Err(unavailable("object")),
-        Command::Runs(_) => Err(unavailable("runs")),
-        Command::Connector(_) => Err(unavailable("connector")),
-        Command::Interactions(_) => Err(unavailable("interactions")),
+        Command::Object(command) => object::run(command, context).await,
+        Command::Runs(command) => runs::run(command, context).await,
+        Command::Connector(command) => connector::run(command, context).await,
+        Command::Interactions(command) => interactions::run(command, context).await,
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => completions::run(&args, context),
     }
-}
-
-/// Stands in for commands that are not connected yet.
-fn unavailable(command: &str) -> Failure {
-    Failure::new(Exit::Failure, format!("`{command}` is not available in this build yet"))
 }

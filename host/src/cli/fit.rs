@@ -141,7 +141,8 @@ pub fn complete(
 }
 
 /// The credential fields that must be given.
-fn required(kind: &AuthKind) -> Vec<&'static str> {
+#[must_use]
+pub fn required(kind: &AuthKind) -> Vec<&'static str> {
     let mut fields = kind.required_fields().to_vec();
     if let AuthKind::OAuth2(oauth) = kind
         && !oauth.grants.iter().any(|grant| grant == "client-credentials")

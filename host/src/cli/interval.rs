@@ -58,3 +58,9 @@ pub fn report(output: &mut Output, address: &str, interval: IntervalArg, changed
     let sentence = format!("{address} has {every}; the interval of {objects} changed");
     output.done(&Changed { address, interval_ms, objects_changed: changed }, &sentence)
 }
+
+/// An interval for people.
+#[must_use]
+pub fn show(interval: Duration) -> String {
+    show_duration(interval)
+}
