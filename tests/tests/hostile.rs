@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use syncline::store::admin::RunFilter;
 use syncline_tests::fakes;
+use syncline_tests::on_both_footings;
 use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::{Rig, RigOptions};
 
@@ -71,14 +72,8 @@ async fn each_sin_fails_its_own_run_and_nobody_elses(backend: Backend) {
     assert!(hubspot.iter().all(|object| object.synced_at.is_some() && object.fails == 0), "{hubspot:#?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_sin_fails_its_own_run_and_nobody_elses_on_sqlite() {
-    each_sin_fails_its_own_run_and_nobody_elses(Backend::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn each_sin_fails_its_own_run_and_nobody_elses_on_postgres_and_sqs() {
-    each_sin_fails_its_own_run_and_nobody_elses(Backend::PostgresSqs).await;
+on_both_footings! {
+    each_sin_fails_its_own_run_and_nobody_elses,
 }
 
 /// Addresses that are not public, spelled in ways that a careless check lets through.
