@@ -123,7 +123,15 @@ impl Sink {
         let bar = ProgressBar::with_draw_target(None, target);
         bar.enable_steady_tick(Duration::from_millis(200));
         let terminal = args.out.is_none() && stdout().is_terminal();
-        Ok(Self { out, terminal, format: args.format, limit: args.limit.unwrap_or(u64::MAX), written: 0, last_change: 0, bar })
+        Ok(Self {
+            out,
+            terminal,
+            format: args.format,
+            limit: args.limit.unwrap_or(u64::MAX),
+            written: 0,
+            last_change: 0,
+            bar,
+        })
     }
 
     fn expect(&self, records: i64) {
