@@ -52,8 +52,8 @@ Examples:
   syncline run                                   start everything, with SQLite under ./data
   syncline connector inspect plugins/crm.wasm    what a connector says of itself
   syncline customer add acme
-  syncline integration add acme/salesforce --secret token=env:SF_TOKEN
-  syncline object trigger acme/salesforce/Account
+  syncline integration add acme/hubspot --secret token=env:HUBSPOT_TOKEN
+  syncline object trigger acme/hubspot
   syncline status --watch
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 not authorised, 5 check failed, 75 try again, 78 configuration";

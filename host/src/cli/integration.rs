@@ -43,9 +43,10 @@ pub enum IntegrationCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  syncline integration add acme/salesforce --set instance=acme --secret token=env:SF_TOKEN
-  syncline integration add acme/crm-eu --connector hubspot --secret token=-
-  syncline integration add acme/salesforce --config-file acme.toml --secret token=@token.txt --object Account,Contact")]
+  syncline integration add acme/hubspot --secret token=env:HUBSPOT_TOKEN
+  syncline integration add acme/crm-eu --connector hubspot --secret token=- --object contacts,deals
+  syncline integration add acme/salesforce --set domain=acme.my.salesforce.com
+      --secret client-id=@id --secret client-secret=@secret --secret refresh-token=@refresh")]
 pub struct IntegrationAddArgs {
     /// Customer and a name for the integration
     #[arg(value_name = "CUSTOMER/INTEGRATION")]

@@ -220,6 +220,9 @@ impl Probe {
         let mut failure = Failure::new(exit, format!("`{call}` of connector {name} failed"));
         failure.causes.push(self.session.redact(&error.to_string()));
         match error {
+            CallError::Provider(ProviderError::Other(code, _)) if code == "unknown-object" => {
+                failure.exit(Exit::NotFound).help("`discover` lists the objects")
+            }
             CallError::Provider(ProviderError::Unauthorized(_)) => {
                 failure.help("the provider refuses the credentials: check each --secret and --auth")
             }

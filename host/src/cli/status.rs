@@ -136,7 +136,17 @@ mod tests {
         let overview =
             Overview { customers: 1, integrations: 2, objects: 13, failing: 1, running: 2, ..Overview::default() };
         let status = Status { overview, unwell: vec![Listed::from(failing)] };
-        insta::assert_snapshot!(render(&status), @"");
+        insta::assert_snapshot!(render(&status), @r"
+        customers     1
+        integrations  2
+        objects       13: 1 failing
+        runs          2 running, 0 queued
+        landing       0 batches wait (0 B), 0 records rejected
+        outbox        0 messages
+
+        OBJECT            HEALTH   LAST SUCCESS  NEXT RUN  INTERVAL  WHY
+        acme/crm/Account  failing  4m 40s ago    in 12m    1h        2 failures in a row: unavailable: status 503
+        ");
         assert_eq!(serde_json::to_value(&status).unwrap()["unwell"][0]["health"], "failing");
     }
 }

@@ -121,6 +121,7 @@ impl Sink {
         let watched = stderr().is_terminal() && !quiet && (args.out.is_some() || !stdout().is_terminal());
         let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
+        style(&bar, "{spinner} {human_pos} records, {per_sec}");
         bar.enable_steady_tick(Duration::from_millis(200));
         let terminal = args.out.is_none() && stdout().is_terminal();
         Ok(Self {
@@ -135,12 +136,7 @@ impl Sink {
     }
 
     fn expect(&self, records: i64) {
-        // The template is a constant; if it were wrong, the bar would only look different.
-        if let Ok(style) =
-            ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} records, {per_sec}, {eta} left")
-        {
-            self.bar.set_style(style);
-        }
+        style(&self.bar, "{bar:40} {human_pos}/{human_len} records, {per_sec}, {eta} left");
         self.bar.set_length(records.unsigned_abs());
     }
 
@@ -166,6 +162,13 @@ impl Sink {
         self.out.flush()?;
         self.bar.finish_and_clear();
         Ok((self.written, self.last_change))
+    }
+}
+
+fn style(bar: &ProgressBar, template: &str) {
+    // The templates are constants; if one were wrong, the bar would only look different.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
 }
 
