@@ -39,8 +39,8 @@ impl Store {
                     "WITH due AS (
                         SELECT o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ", now, " AS now
                         FROM objects o
-                        WHERE o.active = 0 AND o.state = 'active' AND o.held = 0 AND o.due_at <= ", now, "
-                          AND (o.dispatched_at IS NULL OR o.dispatched_at <= ", now, " - $2)
+                        WHERE o.active = 0 AND o.state = 'active' AND o.held = 0 AND o.due_at <= ", now_once, "
+                          AND (o.dispatched_at IS NULL OR o.dispatched_at <= ", now_once, " - $2)
                         ORDER BY o.due_at LIMIT $1", skip_locked, "
                     ), claimed AS (
                         UPDATE objects o SET active = 1, requested = 0, dispatched_at = d.now
@@ -74,8 +74,8 @@ impl Store {
     /// The same in three statements: SQLite has no data-modifying CTE, but one writer at a time.
     async fn dispatch_due_sqlite(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
         let due = sql!(
-            "SELECT 1 FROM objects WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ", now, "
-               AND (dispatched_at IS NULL OR dispatched_at <= ", now, " - $1) LIMIT 1"
+            "SELECT 1 FROM objects WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ", now_once, "
+               AND (dispatched_at IS NULL OR dispatched_at <= ", now_once, " - $1) LIMIT 1"
         );
         // A look without the write lock first: most ticks find nothing.
         let any: Option<i64> = read!(self, |db, sql| {
@@ -90,8 +90,8 @@ impl Store {
              SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
                     CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
              FROM (SELECT id, due_at, dispatched_at, requested, ", now, " AS now FROM objects
-                   WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ", now, "
-                     AND (dispatched_at IS NULL OR dispatched_at <= ", now, " - $2)
+                   WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ", now_once, "
+                     AND (dispatched_at IS NULL OR dispatched_at <= ", now_once, " - $2)
                    ORDER BY due_at LIMIT $1)"
         );
         let messages = sql!(
@@ -135,18 +135,24 @@ impl Store {
 
     async fn reclaim_expired(&self, limit: u32) -> Result<u64, StoreError> {
         let expired = sql!(
-            "SELECT o.id FROM objects o WHERE o.lease_until < ", now, " ORDER BY o.lease_until LIMIT $1", skip_locked
+            "SELECT o.id FROM objects o WHERE o.lease_until < ", now_once, " ORDER BY o.lease_until LIMIT $1", skip_locked
         );
         // The epoch grows here already: whoever held the lease is fenced from now on, not only from the next claim on.
         let release = sql!(
-            "UPDATE objects SET epoch = epoch + 1, lease_owner = NULL, lease_until = NULL WHERE id IN ", ids("$1")
+            "UPDATE objects SET epoch = epoch + 1, lease_owner = NULL, lease_until = NULL,
+                    active = CASE WHEN state = 'active' AND held = 0 THEN 1 ELSE 0 END
+             WHERE id IN ", ids("$1"), " RETURNING id, active"
+        );
+        // Paused while it ran: a host that is dead has ended its slice.
+        let cancel = sql!(
+            "UPDATE runs SET state = 'cancelled', finished_at = ", now, " WHERE state = 'running' AND object_id IN ", ids("$1")
         );
         let runs = sql!(
             "UPDATE runs SET state = 'dispatched', sent_at = ", now, ", not_before = ", now, "
              WHERE state = 'running' AND object_id IN ", ids("$1"), " RETURNING id"
         );
         let any: bool = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(sql!("SELECT EXISTS (SELECT 1 FROM objects WHERE lease_until < ", now, ")")))
+            sqlx::query_scalar(sql(sql!("SELECT EXISTS (SELECT 1 FROM objects WHERE lease_until < ", now_once, ")")))
                 .fetch_one(db)
                 .await
                 .during("look for expired leases")?
@@ -160,10 +166,16 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await
                 .during("reclaim expired leases")?;
-            let list = id_list(objects);
-            sqlx::query(sql(release)).bind(&list).execute(&mut *tx).await.during("reclaim expired leases")?;
+            let released: Vec<(i64, i64)> = sqlx::query_as(sql(release))
+                .bind(id_list(objects))
+                .fetch_all(&mut *tx)
+                .await
+                .during("reclaim expired leases")?;
+            let (wanted, paused): (Vec<_>, Vec<_>) = released.into_iter().partition(|(_, active)| *active == 1);
+            let (wanted, paused) = (ids_of(wanted), ids_of(paused));
+            sqlx::query(sql(cancel)).bind(&paused).execute(&mut *tx).await.during("reclaim expired leases")?;
             let runs: Vec<i64> =
-                sqlx::query_scalar(sql(runs)).bind(&list).fetch_all(&mut *tx).await.during("reclaim expired leases")?;
+                sqlx::query_scalar(sql(runs)).bind(&wanted).fetch_all(&mut *tx).await.during("reclaim expired leases")?;
             let count = runs.len() as u64;
             sqlx::query(sql(RING_RUNS)).bind(id_list(runs)).execute(&mut *tx).await.during("reclaim expired leases")?;
             Ok(count)
@@ -172,7 +184,7 @@ impl Store {
 
     async fn resend_unclaimed(&self, after: Duration, limit: u32) -> Result<u64, StoreError> {
         let silent = sql!(
-            "SELECT id FROM runs WHERE state = 'dispatched' AND sent_at < ", now, " - $1 AND not_before < ", now, " - $1
+            "SELECT id FROM runs WHERE state = 'dispatched' AND sent_at < ", now_once, " - $1 AND not_before < ", now_once, " - $1
              ORDER BY sent_at LIMIT $2", skip_locked
         );
         let sent = sql!("UPDATE runs SET sent_at = ", now, " WHERE id IN ", ids("$1"));
@@ -201,11 +213,11 @@ impl Store {
                     '{\"v\":1,\"kind\":\"process\",\"batch\":' || MAX(b.id) || ',\"object\":' || b.object_id || '}',
                     MAX(o.customer_id), MIN(b.committed_at), ", now, "
              FROM batches b JOIN objects o ON o.id = b.object_id
-             WHERE b.state = 'committed' AND b.committed_at < ", now, " - $1
+             WHERE b.state = 'committed' AND b.committed_at < ", now_once, " - $1
              GROUP BY b.object_id LIMIT $2
              ON CONFLICT (queue, dedup) DO NOTHING"
         );
-        let unlanded = sql!("SELECT EXISTS (SELECT 1 FROM batches WHERE state = 'committed' AND committed_at < ", now, " - $1)");
+        let unlanded = sql!("SELECT EXISTS (SELECT 1 FROM batches WHERE state = 'committed' AND committed_at < ", now_once, " - $1)");
         let any: bool = read!(self, |db, sql| {
             sqlx::query_scalar(sql(unlanded)).bind(millis(after)).fetch_one(db).await.during("look for unlanded batches")?
         });
@@ -259,6 +271,10 @@ impl Store {
             Ok(done.rows_affected())
         })
     }
+}
+
+fn ids_of(rows: Vec<(i64, i64)>) -> String {
+    id_list(rows.into_iter().map(|(id, _)| id))
 }
 
 /// Hangs the message of each of these runs in the outbox; one that hangs there is made due again.
