@@ -1,5 +1,5 @@
 //! What the store promises, written once and run against both databases. `cargo xtask test` starts the Postgres server;
-//! every case has a database of its own.
+//! every case has a database or schema of its own.
 
 #![allow(
     clippy::unwrap_used,

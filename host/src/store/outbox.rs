@@ -38,9 +38,15 @@ impl Store {
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let take = sql!(
             "WITH next AS MATERIALIZED (
-                SELECT id FROM outbox WHERE queue = $1 AND available_at <= ", now_once, "
-                ORDER BY order_key, id LIMIT $2", skip_locked, ")
-             UPDATE outbox SET attempts = attempts + 1, available_at = ", now, " + $3 WHERE id IN (SELECT id FROM next)
+                SELECT id FROM outbox WHERE queue = $1 AND available_at <= ",
+            now_once,
+            "
+                ORDER BY order_key, id LIMIT $2",
+            skip_locked,
+            ")
+             UPDATE outbox SET attempts = attempts + 1, available_at = ",
+            now,
+            " + $3 WHERE id IN (SELECT id FROM next)
              RETURNING id, dedup, body, customer_id, attempts, order_key"
         );
         // Materialized: a subquery that is run again for each row would take more than was asked for.
@@ -91,7 +97,9 @@ impl Store {
     /// When the database fails.
     pub async fn outbox_depth(&self, queue: QueueName) -> Result<(u64, u64), StoreError> {
         let depth = sql!(
-            "SELECT COALESCE(SUM(CASE WHEN available_at <= ", now, " THEN 1 ELSE 0 END), 0), COUNT(*)
+            "SELECT COALESCE(SUM(CASE WHEN available_at <= ",
+            now,
+            " THEN 1 ELSE 0 END), 0), COUNT(*)
              FROM outbox WHERE queue = $1"
         );
         let (ready, all): (i64, i64) = read!(self, |db, sql| {

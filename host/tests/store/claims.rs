@@ -34,7 +34,10 @@ async fn a_claim_carries_everything_that_the_work_needs(db: Db) {
     assert_eq!((claim.provider.as_str(), claim.auth.as_str(), claim.pin.as_deref()), ("hubspot", "token", None));
     let config: serde_json::Value = serde_json::from_str(&claim.config).unwrap();
     assert_eq!(config, serde_json::json!({ "portal": 7 }));
-    assert_eq!((claim.object_name.as_str(), claim.mode, claim.deletes), ("notes", SyncMode::Full, DeleteMode::ByAbsence));
+    assert_eq!(
+        (claim.object_name.as_str(), claim.mode, claim.deletes),
+        ("notes", SyncMode::Full, DeleteMode::ByAbsence)
+    );
     assert_eq!((claim.cursor, claim.pass_seq, claim.cursor_seq, claim.synced), (None, 0, 0, false));
     assert_eq!((claim.fails, claim.attempts, claim.slice, claim.pages), (0, 1, 0, 0));
     assert_eq!((claim.connector_digest, claim.paused_for_ms, claim.lease.epoch), (None, 0, 1));

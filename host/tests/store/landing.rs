@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncline::domain::{BatchId, Interaction, ObjectId, RecordState, batch};
+use syncline::domain::{Interaction, ObjectId, RecordState, batch};
 use syncline::process::prepare::{self, Validator};
 use syncline::store::landing::{CommittedBatch, Landed, version};
 use syncline::store::runs::Claim;
@@ -89,7 +89,10 @@ async fn records_land_with_their_origin_and_show_in_the_feed(db: Db) {
     let feed = db.changes(integration, 0, 10).await.unwrap();
     assert_eq!(feed.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
     let first = &feed[0];
-    assert_eq!((first.object.as_str(), first.state.as_str(), first.merged_into.as_deref()), ("contacts", "present", None));
+    assert_eq!(
+        (first.object.as_str(), first.state.as_str(), first.merged_into.as_deref()),
+        ("contacts", "present", None)
+    );
     assert_eq!(first.provider_version.as_deref(), Some("v1"));
     assert_eq!(first.provider_updated_at.as_deref(), Some("2026-01-01T00:00:00Z"));
     assert_eq!(serde_json::to_value(first).unwrap()["data"], serde_json::json!({ "n": 1 }));
@@ -158,7 +161,9 @@ async fn what_cannot_land_is_kept_with_the_reason(db: Db) {
     db.commit(&claim, "c2", Some(vec![9, 9, 9])).await;
     assert_eq!(db.land_all(object).await, Landed { inserted: 1, rejected: 5, ..Landed::default() });
     assert_eq!(db.interaction_counts(object).await.unwrap(), (1, 0, 5));
-    let reasons = db.texts("SELECT position || ' ' || external_id || ': ' || reason FROM rejected ORDER BY batch_id, position").await;
+    let reasons = db
+        .texts("SELECT position || ' ' || external_id || ': ' || reason FROM rejected ORDER BY batch_id, position")
+        .await;
     assert_eq!(reasons[0], "0 : it has no id");
     assert_eq!(reasons[1], "1 a\u{fffd}: its id contains NUL");
     assert!(reasons[2].starts_with("2 b: its data is not sound JSON"), "{}", reasons[2]);
@@ -280,17 +285,8 @@ async fn a_large_page_lands_as_a_whole(db: Db) {
     // Record 0 is the same, 499 others have changed, 277 are new.
     let expected = Landed { inserted: 277, changed: 499, unchanged: 1, ..Landed::default() };
     assert_eq!(db.land_all(object).await, expected);
-    let missing = db.land(&syncline::store::landing::Landing {
-        object,
-        integration: syncline::domain::IntegrationId(1),
-        batches: vec![BatchId(1)],
-        last_seq: 1,
-        rows: Vec::new(),
-        rejected: Vec::new(),
-        sweep_seq: None,
-        sweep_guard: 0.5,
-    });
-    assert_eq!(missing.await.unwrap(), None, "landed already");
+    let landed = CommittedBatch { id: 1, seq: 1, payload: None, sweep_seq: None };
+    assert_eq!(db.land_batches(object, &[landed]).await, None, "landed already");
 }
 
 async fn interactions_are_listed_page_by_page(db: Db) {

@@ -95,8 +95,7 @@ fn tell_many(cases: u32, open: impl AsyncFn() -> Db) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let db = runtime.block_on(open());
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    let told = TestRunner::new(config)
-        .run(&story(), |(pages, groups)| runtime.block_on(tell(&db, &pages, &groups)));
+    let told = TestRunner::new(config).run(&story(), |(pages, groups)| runtime.block_on(tell(&db, &pages, &groups)));
     told.unwrap_or_else(|failure| panic!("{failure}"));
     runtime.block_on(db.discard());
 }

@@ -48,9 +48,7 @@ async fn the_views_can_be_read(db: Db) {
         .await;
     assert!(text[0].starts_with("acme contacts active 20"), "{text:?}");
     let text = db
-        .texts(
-            "SELECT customer || ' ' || object || ' ' || state || ' ' || CAST(finished_at AS TEXT) FROM run_history",
-        )
+        .texts("SELECT customer || ' ' || object || ' ' || state || ' ' || CAST(finished_at AS TEXT) FROM run_history")
         .await;
     assert!(text[0].starts_with("acme contacts succeeded 20"), "{text:?}");
     assert_eq!(db.count("landed_interactions").await, 0);
@@ -64,7 +62,7 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() {
         .texts(
             "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END
              FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-             WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT LIKE '\\_%'",
+             WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name NOT LIKE '\\_%'",
         )
         .await;
     let in_sqlite = sqlite
@@ -79,7 +77,7 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() {
     let in_postgres = postgres
         .texts(
             "SELECT table_name || '.' || column_name FROM information_schema.columns
-             JOIN information_schema.views USING (table_schema, table_name) WHERE table_schema = 'public'",
+             JOIN information_schema.views USING (table_schema, table_name) WHERE table_schema = current_schema()",
         )
         .await;
     let in_sqlite = sqlite
@@ -90,11 +88,12 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() {
     let named = "NOT LIKE '%\\_pkey' AND NAME NOT LIKE '%\\_key' AND NAME NOT LIKE '\\_%' ORDER BY 1";
     let in_postgres = postgres
         .texts(&format!(
-            "SELECT indexname::TEXT FROM pg_indexes WHERE schemaname = 'public' AND indexname {}",
+            "SELECT indexname::TEXT FROM pg_indexes WHERE schemaname = current_schema() AND indexname {}",
             named.replace("NAME", "indexname")
         ))
         .await;
-    let in_sqlite = sqlite.texts("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1").await;
+    let in_sqlite =
+        sqlite.texts("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1").await;
     assert_eq!(columns(in_postgres), columns(in_sqlite));
     postgres.discard().await;
 }

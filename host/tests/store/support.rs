@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
-use syncline::domain::{
-    Cursor, CustomerId, DeleteMode, IntegrationId, ObjectId, ObjectType, Outcome, RunId, SyncMode,
-};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlitePool};
+use syncline::domain::{Cursor, CustomerId, DeleteMode, IntegrationId, ObjectId, ObjectType, Outcome, RunId, SyncMode};
 use syncline::queue::{Message, QueueName};
 use syncline::store::admin::{NewIntegration, ObjectFilter, ObjectRow, RunRow};
 use syncline::store::runs::{Claim, Finish, PageCommit};
@@ -45,7 +43,7 @@ macro_rules! on_both {
     };
 }
 
-/// A store over a database that no other case knows. It is left behind when the case fails.
+/// A store over a database, or a schema of one, that no other case knows. It is left behind when the case fails.
 #[derive(Clone)]
 pub(crate) struct Db {
     store: Store,
@@ -56,7 +54,7 @@ pub(crate) struct Db {
 
 enum Place {
     Folder(#[expect(dead_code, reason = "kept for its drop")] TempDir),
-    Database { server: String, name: String },
+    Schema(String),
 }
 
 #[derive(Clone)]
@@ -74,8 +72,9 @@ impl Deref for Db {
 }
 
 fn server() -> String {
-    std::env::var("SYNCLINE_TEST_POSTGRES")
-        .expect("SYNCLINE_TEST_POSTGRES is not set: run these tests with `cargo xtask test`, which starts a Postgres server")
+    std::env::var("SYNCLINE_TEST_POSTGRES").expect(
+        "SYNCLINE_TEST_POSTGRES is not set: run these tests with `cargo xtask test`, which starts a Postgres server",
+    )
 }
 
 impl Db {
@@ -86,17 +85,16 @@ impl Db {
         Self::open(url, Place::Folder(folder)).await
     }
 
-    /// An empty Postgres database with the schema in it.
+    /// A Postgres schema of its own, which is quicker to make than a database.
     pub(crate) async fn postgres() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let server = server();
         let name = format!("case_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let admin = PgPool::connect(&server).await.expect("the Postgres server answers");
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
-        admin.close().await;
         let mut url = Url::parse(&server).unwrap();
-        url.set_path(&name);
-        Self::open(url.to_string(), Place::Database { server, name }).await
+        url.query_pairs_mut().append_pair("options[search_path]", &name);
+        let mut admin = PgConnection::connect(&server).await.expect("the Postgres server answers");
+        sqlx::query(AssertSqlSafe(format!("CREATE SCHEMA {name}"))).execute(&mut admin).await.unwrap();
+        Self::open(url.to_string(), Place::Schema(name)).await
     }
 
     async fn open(url: String, place: Place) -> Self {
@@ -123,14 +121,12 @@ impl Db {
     /// Closes everything and removes the database.
     pub(crate) async fn discard(self) {
         self.store.close().await;
+        if let Place::Schema(name) = &*self.place {
+            self.execute(&format!("DROP SCHEMA {name} CASCADE")).await;
+        }
         match &self.raw {
             Raw::Postgres(pool) => pool.close().await,
             Raw::Sqlite(pool) => pool.close().await,
-        }
-        if let Place::Database { server, name } = &*self.place {
-            let admin = PgPool::connect(server).await.unwrap();
-            sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&admin).await.unwrap();
-            admin.close().await;
         }
     }
 }
@@ -223,7 +219,11 @@ impl Db {
     }
 
     /// An integration `crm` whose objects have these names.
-    pub(crate) async fn integration_of(&self, customer: CustomerId, objects: &[&str]) -> (IntegrationId, Vec<ObjectId>) {
+    pub(crate) async fn integration_of(
+        &self,
+        customer: CustomerId,
+        objects: &[&str],
+    ) -> (IntegrationId, Vec<ObjectId>) {
         let objects: Vec<_> = objects.iter().map(|name| object_type(name)).collect();
         self.integration_with(customer, "crm", objects).await
     }
