@@ -14,9 +14,6 @@ pub mod schedule;
 mod sql;
 pub mod status;
 
-#[cfg(test)]
-mod tests;
-
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;

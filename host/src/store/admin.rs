@@ -25,14 +25,14 @@ pub enum Scope {
     Object(ObjectId),
 }
 
-const CANCEL_DISPATCHED: Sql = sql!(
+pub(super) const CANCEL_DISPATCHED: Sql = sql!(
     "UPDATE runs SET state = 'cancelled', finished_at = ",
     now,
     " WHERE state = 'dispatched' AND object_id IN ",
     ids("$1"),
     " RETURNING object_id"
 );
-const DEACTIVATE: Sql = sql!("UPDATE objects SET active = 0 WHERE id IN ", ids("$1"));
+pub(super) const DEACTIVATE: Sql = sql!("UPDATE objects SET active = 0 WHERE id IN ", ids("$1"));
 
 impl Store {
     /// Adds a customer.

@@ -37,17 +37,19 @@ impl Store {
         visibility: Duration,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let take = sql!(
-            "UPDATE outbox SET attempts = attempts + 1, available_at = ",
-            now,
-            " + $3 WHERE id IN (
+            "WITH next AS MATERIALIZED (
                 SELECT id FROM outbox WHERE queue = $1 AND available_at <= ",
-            now,
+            now_once,
             "
                 ORDER BY order_key, id LIMIT $2",
             skip_locked,
             ")
+             UPDATE outbox SET attempts = attempts + 1, available_at = ",
+            now,
+            " + $3 WHERE id IN (SELECT id FROM next)
              RETURNING id, dedup, body, customer_id, attempts, order_key"
         );
+        // Materialized: a subquery that is run again for each row would take more than was asked for.
         #[derive(sqlx::FromRow)]
         struct Taken {
             #[sqlx(flatten)]

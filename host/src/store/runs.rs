@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::admin::{CANCEL_DISPATCHED, DEACTIVATE};
 use super::error::During as _;
 use super::outbox::millis;
 use super::schedule::RING_RUNS;
@@ -403,7 +404,7 @@ impl Store {
     /// When the database fails; then the lease runs out and the run is taken up again.
     pub async fn finish(&self, owner: &str, lease: Lease, finish: &Finish) -> Result<Result<(), Fenced>, StoreError> {
         let release = sql!(
-            "UPDATE objects SET active = 0, lease_owner = NULL, lease_until = NULL, attempts = 0, requested = 0,
+            "UPDATE objects SET active = 0, lease_owner = NULL, lease_until = NULL, attempts = 0,
                     last_outcome = $4, last_error = $5, fails = $6,
                     state = CASE WHEN $4 = 'quarantined' THEN 'quarantined' ELSE state END,
                     state_reason = CASE WHEN $4 = 'quarantined' THEN $5 ELSE state_reason END,
@@ -425,6 +426,10 @@ impl Store {
         let stop =
             sql!("UPDATE integrations SET state = 'needs-auth', state_reason = $2 WHERE id = $1 AND state = 'active'");
         let hold = sql!("UPDATE objects SET held = 1 WHERE integration_id = $1");
+        let siblings = sql!("SELECT id FROM objects WHERE integration_id = $1");
+        // Several runs of one integration find out at the same time: whoever locks every object locks this row first.
+        let turn =
+            sql!("SELECT id FROM integrations WHERE id = (SELECT integration_id FROM objects WHERE id = $1)", lock);
         // The other objects of a rate-limited integration wait as well, without a run each to find out.
         let wait = sql!(
             "UPDATE objects SET due_at = ",
@@ -434,9 +439,12 @@ impl Store {
             " + $2"
         );
         let state = finish.outcome.state();
-        let error = finish.outcome.error();
-        let message = error.map(|(class, message)| format!("{class}: {message}"));
+        let error = finish.outcome.error().map(|(class, message)| (storable(class), storable(message)));
+        let message = error.as_ref().map(|(class, message)| format!("{class}: {message}"));
         write!(self, "finish a run", |tx, sql| {
+            if matches!(finish.outcome, Outcome::NeedsAuth { .. }) {
+                sqlx::query(sql(turn)).bind(lease.object.0).execute(&mut *tx).await.during("finish a run")?;
+            }
             let integration: Option<i64> = sqlx::query_scalar(sql(release))
                 .bind(lease.object.0)
                 .bind(lease.epoch)
@@ -453,10 +461,10 @@ impl Store {
             sqlx::query(sql(end))
                 .bind(lease.run.0)
                 .bind(state)
-                .bind(error.map(|(class, _)| class))
-                .bind(error.map(|(_, message)| message))
+                .bind(error.as_ref().map(|(class, _)| class.as_str()))
+                .bind(error.as_ref().map(|(_, message)| message.as_str()))
                 .bind(finish.requests)
-                .bind(Some(finish.guest_log.as_str()).filter(|log| !log.is_empty()))
+                .bind(Some(storable(&finish.guest_log)).filter(|log| !log.is_empty()))
                 .execute(&mut *tx)
                 .await
                 .during("finish a run")?;
@@ -469,6 +477,18 @@ impl Store {
                         .await
                         .during("finish a run")?;
                     sqlx::query(sql(hold)).bind(integration).execute(&mut *tx).await.during("finish a run")?;
+                    let all: Vec<i64> = sqlx::query_scalar(sql(siblings))
+                        .bind(integration)
+                        .fetch_all(&mut *tx)
+                        .await
+                        .during("finish a run")?;
+                    let cancelled: Vec<i64> = sqlx::query_scalar(sql(CANCEL_DISPATCHED))
+                        .bind(id_list(all))
+                        .fetch_all(&mut *tx)
+                        .await
+                        .during("finish a run")?;
+                    let cancelled = id_list(cancelled);
+                    sqlx::query(sql(DEACTIVATE)).bind(&cancelled).execute(&mut *tx).await.during("finish a run")?;
                 }
                 Outcome::RateLimited { retry_after_ms: Some(pause) } => {
                     sqlx::query(sql(wait))
@@ -547,4 +567,9 @@ impl Store {
         let sum = sql!("SELECT CAST(COALESCE(SUM(payload_bytes), 0) AS BIGINT) FROM batches WHERE state = 'committed'");
         read!(self, |db, sql| sqlx::query_scalar(sql(sum)).fetch_one(db).await.during("read unlanded bytes"))
     }
+}
+
+/// Text that every database can hold: a run ends whatever a connector or a provider had to say.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
