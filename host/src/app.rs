@@ -62,15 +62,14 @@ pub async fn open_store(config: &Config, migrate: bool) -> Result<Store, StoreEr
 /// When the key file cannot be read or made, or a key is weak.
 pub fn keeper(config: &Config, store: &Store) -> anyhow::Result<Keeper> {
     // Old keys were versions 1, 2, ...; the current one comes after them.
-    let mut version = 1;
+    let current = config.secret_key()?;
     let mut vault: Option<Vault> = None;
-    for key in config.secrets.old_keys.iter().chain([&config.secret_key()?]) {
+    for (version, key) in (1..).zip(config.secrets.old_keys.iter().chain([&current])) {
         let key = VaultKey::from_bytes(version, *key.expose())?;
         vault = Some(match vault {
             None => Vault::new(&key),
             Some(vault) => vault.with_key(&key)?,
         });
-        version += 1;
     }
     let vault = vault.context("no encryption key")?;
     Ok(Keeper::new(store.clone(), Arc::new(vault)))

@@ -46,8 +46,13 @@ fn config(config: Map<String, Json>, manifest: &Manifest) -> Result<Json, Failur
         drop(errors);
         return Ok(config);
     }
-    let known: Vec<&str> =
-        schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let known: Vec<&str> = schema
+        .get("properties")
+        .and_then(serde_json::Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .collect();
     let what = format!("the configuration does not fit connector {} {}", manifest.name, manifest.version);
     let mut failure = Failure::new(Exit::Usage, what);
     let mut unexpected = Vec::new();

@@ -109,7 +109,7 @@ pub enum ExportFormat {
 
 impl Selection {
     /// The earliest change that counts, by the database's clock.
-    async fn from_ms(&self, store: &Store) -> Result<i64, Failure> {
+    async fn earliest_ms(&self, store: &Store) -> Result<i64, Failure> {
         let Some(since) = self.since else { return Ok(i64::MIN) };
         Ok(store.now_ms().await?.saturating_sub(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
     }
@@ -178,7 +178,7 @@ async fn list(args: &InteractionsListArgs, context: &mut Context) -> Result<(), 
 }
 
 async fn page(args: &InteractionsListArgs, store: &Store, object: ObjectId) -> Result<Vec<InteractionRow>, Failure> {
-    let from_ms = args.selection.from_ms(store).await?;
+    let from_ms = args.selection.earliest_ms(store).await?;
     let mut after = args.after.clone().unwrap_or_default();
     let mut found = Vec::new();
     loop {

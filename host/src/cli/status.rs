@@ -52,11 +52,12 @@ pub async fn run(args: &StatusArgs, context: &mut Context) -> Result<(), Failure
     let (_, store) = context.open().await?;
     if !args.watch {
         let status = read(&store).await?;
-        return Ok(if context.output.json() {
+        if context.output.json() {
             context.output.item(&status, &[])?;
         } else {
             context.output.text(&render(&status))?;
-        });
+        }
+        return Ok(());
     }
     loop {
         match read(&store).await {

@@ -46,7 +46,7 @@ pub(super) async fn run(args: &InteractionsExportArgs, context: &mut Context) ->
 }
 
 async fn records(args: &InteractionsExportArgs, store: &Store, sink: &mut Sink) -> Result<(), Failure> {
-    let from_ms = args.selection.from_ms(store).await?;
+    let from_ms = args.selection.earliest_ms(store).await?;
     let objects = object::within(store, &args.within).await?;
     if let Address::Object(_) = &args.within
         && let Some(object) = objects.first()
@@ -77,7 +77,7 @@ async fn changes(args: &InteractionsExportArgs, store: &Store, sink: &mut Sink) 
     };
     object::exists(store, &args.within).await?;
     let integration = IntegrationId(store.integration(customer, integration).await?.id);
-    let from_ms = args.selection.from_ms(store).await?;
+    let from_ms = args.selection.earliest_ms(store).await?;
     let mut after = args.after;
     loop {
         let rows = store.changes(integration, after, PAGE).await?;
