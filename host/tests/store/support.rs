@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlitePool};
 use syncline::domain::{Cursor, CustomerId, DeleteMode, IntegrationId, ObjectId, ObjectType, Outcome, RunId, SyncMode};
 use syncline::queue::{Message, QueueName};
 use syncline::store::admin::{NewIntegration, ObjectFilter, ObjectRow, RunFilter, RunRow};
+use syncline::store::credentials::SealedField;
 use syncline::store::runs::{Claim, Finish, PageCommit};
 use syncline::store::{Store, StoreOptions};
 use tempfile::TempDir;
@@ -245,7 +246,7 @@ impl Db {
             interval: None,
             objects,
         };
-        let id = self.add_integration(&new, |_| Ok::<_, Infallible>(Vec::new())).await.unwrap();
+        let id = self.add_integration(&new, no_credentials).await.unwrap();
         let rows = self.objects(&ObjectFilter::default()).await.unwrap();
         (id, rows.iter().filter(|row| row.integration_id == id.0).map(|row| ObjectId(row.id)).collect())
     }
@@ -346,4 +347,9 @@ pub(crate) fn finish(outcome: Outcome) -> Finish {
         requests: 1,
         guest_log: "said hello".to_owned(),
     }
+}
+
+/// Credentials of an integration that needs none.
+pub(crate) fn no_credentials(_: IntegrationId) -> Result<Vec<SealedField>, Infallible> {
+    Ok(Vec::new())
 }
