@@ -27,6 +27,7 @@ mod store {
     mod pauses;
     mod properties;
     mod recovery;
+    mod retention;
     mod schema;
     mod sweeps;
 }

@@ -68,7 +68,7 @@ async fn tell(db: &Db, pages: &[Vec<Interaction>], groups: &[Vec<usize>]) -> Res
         let landed = db.land_batches(objects[1], &group).await.unwrap();
         let all = landed.inserted + landed.changed + landed.unchanged + landed.stale;
         changes += landed.inserted + landed.changed;
-        prop_assert!(all <= group.iter().map(|stored| records(stored)).sum::<u64>());
+        prop_assert!(all <= group.iter().map(records).sum::<u64>());
     }
     let straight = db.landed(objects[0]).await;
     prop_assert_eq!(&straight, &db.landed(objects[1]).await);
