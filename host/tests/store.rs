@@ -28,5 +28,6 @@ mod store {
     mod properties;
     mod recovery;
     mod schema;
+    mod storm;
     mod sweeps;
 }

@@ -52,14 +52,15 @@ impl Store {
              ON CONFLICT (name) DO NOTHING RETURNING id"
         );
         let id: Option<i64> = write!(self, "add a customer", |tx, sql| {
-            sqlx::query_scalar(sql(insert))
+            let id = sqlx::query_scalar(sql(insert))
                 .bind(name)
                 .bind(title)
                 .bind(interval.map(millis))
                 .fetch_optional(&mut *tx)
                 .await
-                .during("add a customer")?
-        });
+                .during("add a customer")?;
+            Ok(id)
+        })?;
         id.map(CustomerId).ok_or_else(|| StoreError::Exists { kind: "customer", name: name.to_owned() })
     }
 
@@ -68,7 +69,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn customers(&self) -> Result<Vec<CustomerRow>, StoreError> {
-        read!(self, |db, sql| { sqlx::query_as(sql(rows::CUSTOMERS)).fetch_all(db).await.during("list customers") })
+        read!(self, |db, sql| sqlx::query_as(sql(rows::CUSTOMERS)).fetch_all(db).await.during("list customers"))
     }
 
     /// Adds an integration with its objects and sealed credentials, in one transaction. The objects are due at once.
@@ -107,8 +108,8 @@ impl Store {
                     .await
                     .during("add objects")?;
             }
-            id
-        });
+            Ok(id)
+        })?;
         id.map(IntegrationId).ok_or_else(|| StoreError::Exists { kind: "integration", name: new.name.clone() })
     }
 
@@ -294,8 +295,8 @@ impl Store {
                     .during("cancel runs")?;
                 sqlx::query(sql(DEACTIVATE)).bind(id_list(cancelled)).execute(&mut *tx).await.during("cancel runs")?;
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Stops or resumes a whole integration. Resuming one that needed credentials makes its objects due at once.
@@ -344,8 +345,8 @@ impl Store {
                     .during("cancel runs")?;
                 sqlx::query(sql(DEACTIVATE)).bind(id_list(cancelled)).execute(&mut *tx).await.during("cancel runs")?;
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Sets or clears the interval of one layer. Call [`Store::apply_intervals`] afterwards.
@@ -365,8 +366,8 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .during("set an interval")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Forgets an object's cursor: the next run reads from the very beginning. A run that is going on is fenced.
@@ -389,8 +390,8 @@ impl Store {
         write!(self, "reset a cursor", |tx, sql| {
             sqlx::query(sql(reset)).bind(object.0).execute(&mut *tx).await.during("reset a cursor")?;
             sqlx::query(sql(cancel)).bind(object.0).execute(&mut *tx).await.during("reset a cursor")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Stores sealed credentials of an integration and takes it back to work if it waited for them.

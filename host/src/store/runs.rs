@@ -8,7 +8,7 @@ use super::error::During as _;
 use super::outbox::millis;
 use super::schedule::RING_RUNS;
 use super::sql::{Sql, id_list, sql};
-use super::{Backend, Store, StoreError, read, write};
+use super::{Backend, Store, StoreError, again, read, write};
 use crate::domain::{Cursor, CustomerId, DeleteMode, IntegrationId, ObjectId, Outcome, RunId, SyncMode};
 
 /// What a worker holds while it works on a run: quoted in every write.
@@ -160,12 +160,15 @@ impl Store {
             ")
              RETURNING epoch, attempts"
         );
+        // Asked once more, now that the object is locked: while this waited for the lock, the run may have been cancelled
+        // and another dispatched, which the subquery above, being as old as its statement, does not see.
         let begin = sql!(
             "UPDATE runs SET state = 'running', claims = claims + 1, epoch = $2, host = $3,
                              claimed_at = COALESCE(claimed_at, ",
             now,
             ")
-             WHERE id = $1"
+             WHERE id = $1 AND state = 'dispatched' AND not_before <= ",
+            now_once
         );
         let load =
             sql!(
@@ -187,13 +190,16 @@ impl Store {
                 .await
                 .during("claim a run")?;
             let Some((epoch, attempts)) = locked else { return Ok(None) };
-            sqlx::query(sql(begin))
+            let begun = sqlx::query(sql(begin))
                 .bind(run.0)
                 .bind(epoch)
                 .bind(owner)
                 .execute(&mut *tx)
                 .await
                 .during("claim a run")?;
+            if begun.rows_affected() == 0 {
+                return Ok(None);
+            }
             let row: ClaimRow =
                 sqlx::query_as(sql(load)).bind(object.0).bind(run.0).fetch_one(&mut *tx).await.during("claim a run")?;
             let damaged = |detail| StoreError::Damaged { what: "object", detail };
@@ -240,8 +246,8 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .during("note the connector")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Renews the leases of a host, all in one statement. Answers with the objects whose lease still holds.
@@ -317,22 +323,24 @@ impl Store {
                         FROM batch, fenced
                     )
                     SELECT cursor_seq FROM fenced";
-                let seq: Option<i64> = sqlx::query_scalar(COMMIT)
-                    .bind(lease.object.0)
-                    .bind(lease.epoch)
-                    .bind(owner)
-                    .bind(page.cursor.as_ref().map(|c| c.0.as_str()))
-                    .bind(i32::from(page.pass_ends))
-                    .bind(lease.run.0)
-                    .bind(page.payload.as_deref())
-                    .bind(page.records)
-                    .bind(payload_bytes)
-                    .bind(page.sweep_seq)
-                    .bind(page.requests)
-                    .bind(has_batch)
-                    .fetch_optional(pool)
-                    .await
-                    .during("commit a page")?;
+                let seq: Option<i64> = again!(async {
+                    sqlx::query_scalar(COMMIT)
+                        .bind(lease.object.0)
+                        .bind(lease.epoch)
+                        .bind(owner)
+                        .bind(page.cursor.as_ref().map(|c| c.0.as_str()))
+                        .bind(i32::from(page.pass_ends))
+                        .bind(lease.run.0)
+                        .bind(page.payload.as_deref())
+                        .bind(page.records)
+                        .bind(payload_bytes)
+                        .bind(page.sweep_seq)
+                        .bind(page.requests)
+                        .bind(has_batch)
+                        .fetch_optional(pool)
+                        .await
+                        .during("commit a page")
+                })?;
                 Ok(seq.ok_or(Fenced))
             }
             Backend::Sqlite { .. } => {
@@ -427,7 +435,7 @@ impl Store {
             sql!("UPDATE integrations SET state = 'needs-auth', state_reason = $2 WHERE id = $1 AND state = 'active'");
         let hold = sql!("UPDATE objects SET held = 1 WHERE integration_id = $1");
         let siblings = sql!("SELECT id FROM objects WHERE integration_id = $1");
-        // Several runs of one integration find out at the same time: whoever locks every object locks this row first.
+        // Several runs of one integration find out at the same time: whoever locks all its objects locks this row first.
         let turn =
             sql!("SELECT id FROM integrations WHERE id = (SELECT integration_id FROM objects WHERE id = $1)", lock);
         // The other objects of a rate-limited integration wait as well, without a run each to find out.
@@ -442,7 +450,7 @@ impl Store {
         let error = finish.outcome.error().map(|(class, message)| (storable(class), storable(message)));
         let message = error.as_ref().map(|(class, message)| format!("{class}: {message}"));
         write!(self, "finish a run", |tx, sql| {
-            if matches!(finish.outcome, Outcome::NeedsAuth { .. }) {
+            if matches!(finish.outcome, Outcome::NeedsAuth { .. } | Outcome::RateLimited { retry_after_ms: Some(_) }) {
                 sqlx::query(sql(turn)).bind(lease.object.0).execute(&mut *tx).await.during("finish a run")?;
             }
             let integration: Option<i64> = sqlx::query_scalar(sql(release))
