@@ -1,16 +1,18 @@
 //! The one way out of the sandbox: every request of every connector passes this gate.
 //!
 //! In order: the URL is parsed once (`target`); names are checked against what the connector declared and the operator
-//! allows (`policy`, [`patterns`]); headers and body are checked (`headers`); budgets, pace and concurrency are applied
-//! (`pace`); the credential is added last (`inject`, from `credentials` kept fresh by `keyring` and `oauth`); the name is resolved, every address that is
-//! not public is refused ([`address`]) and a checked address is dialled (`dial`); the body is read and decoded under caps
-//! (`body`); transient failures are repeated (`retry`) and redirects walked by hand through all of it again (`redirect`).
+//! allows (`policy`, [`patterns`]); method, headers and body are checked (`prepare`, `headers`); budgets (`budget`),
+//! pace and concurrency are applied (`pace`); the credential is added last (`inject`, from `credentials` kept fresh by
+//! `keyring` and `oauth`); the name is resolved, every address that is not public is refused ([`address`]) and a
+//! checked address is dialled (`dial`); the body is read and decoded under caps (`body`); transient failures are
+//! repeated (`retry`) and redirects walked by hand through all of it again (`redirect`).
 //!
 //! A connector sees no credential: not in a response, not in an error, not in a redirect. What an integration's
 //! requests have in common across runs of this process (pace, pauses, tokens) is its lane (`lane`).
 
 pub mod address;
 mod body;
+mod budget;
 mod config;
 mod credentials;
 mod denial;
@@ -24,6 +26,7 @@ mod oauth;
 mod pace;
 pub mod patterns;
 mod policy;
+mod prepare;
 mod redirect;
 mod retry;
 mod session;
@@ -31,10 +34,11 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use budget::{RequestBudget, Stats};
 pub use config::{EgressConfig, Limits};
 pub use credentials::{CredentialStore, Credentials, MemoryCredentials, StoreError, field};
 pub use denial::{Denial, Rule};
 pub use dial::{Lookup, SystemLookup};
 pub use gate::{Gate, GateError, OpenError, SessionSpec};
 pub use pace::{MemoryPauses, PauseStore};
-pub use session::{RequestBudget, Session, Stats};
+pub use session::Session;

@@ -208,6 +208,16 @@ impl Store {
         Ok((before, known))
     }
 
+    /// The migrations of this binary that the database does not have yet: number and name, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn pending_migrations(&self) -> Result<Vec<(i64, &'static str)>, StoreError> {
+        let found = self.schema_version().await?;
+        let all = self.migrator().iter().filter(|migration| migration.version > found);
+        Ok(all.map(|migration| (migration.version, &*migration.description)).collect())
+    }
+
     /// Refuses a schema that is older or newer than this binary.
     ///
     /// # Errors

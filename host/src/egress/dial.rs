@@ -267,6 +267,9 @@ fn failed_to_send(target: &Target, error: reqwest::Error) -> DialError {
     if let Some(NotPublic(class)) = chain(&error).find_map(|cause| cause.downcast_ref::<NotPublic>()) {
         return refused_address(target, class);
     }
+    if error.is_builder() || error.is_request() && chain(&error).any(|cause| cause.is::<http::uri::InvalidUri>()) {
+        return DialError::Denied(Denial::new(Rule::Url, format!("the URL for {} cannot be sent", target.authority())));
+    }
     let text = format!("{}: {}", target.authority(), causes(&error));
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => DialError::NotSent(HttpError::Timeout(format!("no connection to {text}"))),

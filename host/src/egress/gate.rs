@@ -5,6 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
+use super::budget::RequestBudget;
 use super::config::EgressConfig;
 use super::credentials::{CredentialStore, Credentials, StoreError, field};
 use super::dial::{Dialer, Lookup, SystemLookup};
@@ -15,7 +16,7 @@ use super::oauth::{EndpointError, Grant};
 use super::pace::PauseStore;
 use super::patterns::PatternError;
 use super::policy::{Operator, Policy};
-use super::session::{RequestBudget, Session};
+use super::session::{Parts, Session};
 use crate::domain::{AuthKind, AuthScheme, IntegrationId, Manifest, OAuth2};
 
 /// The gate cannot be set up.
@@ -142,7 +143,7 @@ impl Gate {
             dialer: Arc::clone(&self.dialer),
             limits: self.config.limits.clone(),
         };
-        Ok(Arc::new(Session::new(super::session::Parts {
+        Ok(Arc::new(Session::new(Parts {
             integration: spec.integration,
             provider: spec.manifest.name.clone(),
             config: Arc::clone(&self.config),

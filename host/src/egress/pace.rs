@@ -133,7 +133,9 @@ pub(super) fn retry_after(headers: &HeaderMap, now_ms: i64, longest: Duration) -
     } else if let Some(seconds) = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0) {
         Duration::try_from_secs_f64(seconds).unwrap_or(longest)
     } else {
-        let until = chrono::DateTime::parse_from_rfc2822(text).ok()?.timestamp_millis();
+        // The weekday says nothing new, and is wrong often enough.
+        let date = text.split_once(", ").map_or(text, |(_, date)| date);
+        let until = chrono::DateTime::parse_from_rfc2822(date).ok()?.timestamp_millis();
         Duration::from_millis(u64::try_from(until.saturating_sub(now_ms)).unwrap_or(0))
     };
     Some(pause.min(longest))

@@ -1,15 +1,15 @@
 //! The way out of one run: a request's path through the gate, step by step.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::StatusCode;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::budget::{Account, Counters, RequestBudget, Stats};
 use super::config::EgressConfig;
 use super::credentials::Credentials;
 use super::denial::{Denial, Rule};
@@ -20,56 +20,14 @@ use super::keyring::Keys;
 use super::lane::Lane;
 use super::pace::{self, PauseStore, TooLong};
 use super::policy::Policy;
+use super::prepare::Prepared;
 use super::redirect;
 use super::retry::{self, Delays};
-use super::target::Target;
 use crate::domain::IntegrationId;
 use crate::domain::http::{Http, HttpError, Request, Response};
 
-/// Methods that connectors may use.
-const METHODS: [Method; 7] =
-    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-
-/// How many requests a run may make. Retries, redirects and token renewals are not counted here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestBudget {
-    /// Requests in one page. Default: 20.
-    pub per_page: u32,
-    /// Requests in one run. Default: 5000.
-    pub per_run: u32,
-    /// Requests at once. Default: 4.
-    pub in_flight: u32,
-}
-
-impl Default for RequestBudget {
-    fn default() -> Self {
-        Self { per_page: 20, per_run: 5000, in_flight: 4 }
-    }
-}
-
-/// What a session has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Requests sent, retries and redirects included, token renewals not.
-    pub requests: u64,
-    /// Those of them that repeated another one.
-    pub retries: u64,
-    /// Bytes of response bodies, as they came off the wire.
-    pub bytes_in: u64,
-    /// Bytes of request bodies.
-    pub bytes_out: u64,
-    /// Requests that the policy refused.
-    pub denied: u64,
-}
-
-#[derive(Default)]
-struct Counters {
-    requests: AtomicU64,
-    retries: AtomicU64,
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
-    denied: AtomicU64,
-}
+/// Refusals of one run that are written to the log; all of them are counted.
+const LOGGED_DENIALS: u64 = 5;
 
 /// What the gate puts into a session.
 pub(super) struct Parts {
@@ -88,19 +46,8 @@ pub(super) struct Parts {
 pub struct Session {
     parts: Parts,
     in_flight: Semaphore,
-    page: AtomicU32,
-    run: AtomicU32,
+    account: Account,
     counters: Counters,
-}
-
-/// A connector's request after every check that needs no network.
-struct Prepared {
-    method: Method,
-    target: Target,
-    headers: HeaderMap,
-    body: Option<Bytes>,
-    idempotent: bool,
-    accept_status: Vec<u16>,
 }
 
 /// The end of a redirect chain.
@@ -122,24 +69,18 @@ impl Http for Session {
 impl Session {
     pub(super) fn new(parts: Parts) -> Self {
         let in_flight = Semaphore::new(parts.budget.in_flight.clamp(1, 1024) as usize);
-        Self { parts, in_flight, page: AtomicU32::new(0), run: AtomicU32::new(0), counters: Counters::default() }
+        let account = Account::new(parts.budget);
+        Self { parts, in_flight, account, counters: Counters::default() }
     }
 
     /// A new page begins: its request budget is whole again.
     pub fn new_page(&self) {
-        self.page.store(0, Ordering::Relaxed);
+        self.account.new_page();
     }
 
     /// What has been done so far.
     pub fn stats(&self) -> Stats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
-            requests: read(&self.counters.requests),
-            retries: read(&self.counters.retries),
-            bytes_in: read(&self.counters.bytes_in),
-            bytes_out: read(&self.counters.bytes_out),
-            denied: read(&self.counters.denied),
-        }
+        self.counters.read()
     }
 
     /// A text without the credentials of this integration.
@@ -151,58 +92,15 @@ impl Session {
         let limit = request
             .timeout_ms
             .map_or(self.parts.config.limits.total, |ms| Duration::from_millis(ms).min(self.parts.config.limits.total));
-        let prepared = self.prepare(request).map_err(|denial| self.denied(denial))?;
-        self.take_from_budget()?;
+        let parts = &self.parts;
+        let prepared = Prepared::new(request, &parts.policy, &parts.slot, &parts.config);
+        let prepared = prepared.map_err(|denial| self.denied(denial))?;
+        self.account.take()?;
         let exchanged = timeout(limit, self.exchange(&prepared)).await;
         let incoming = exchanged.map_err(|_| {
             HttpError::Timeout(format!("{} gave no whole answer within {limit:?}", prepared.target.authority()))
         })??;
         Ok(self.for_guest(incoming))
-    }
-
-    /// Everything that can be judged without the network.
-    fn prepare(&self, request: Request) -> Result<Prepared, Denial> {
-        let limits = &self.parts.config.limits;
-        let target = Target::parse(&request.url)?;
-        self.parts.policy.check(&target)?;
-        let method = METHODS.into_iter().find(|method| method.as_str() == request.method).ok_or_else(|| {
-            let method: String = request.method.chars().take(20).collect();
-            Denial::new(Rule::Method, format!("method {method:?} is not allowed"))
-        })?;
-        if let Some(name) = self.parts.slot.query().filter(|name| target.has_query(name)) {
-            return Err(Denial::new(
-                Rule::Header,
-                format!("query parameter {name:?} is written by the host: leave it out"),
-            ));
-        }
-        let mut headers = headers::from_guest(&request.headers, self.parts.slot.header(), limits.request_header_bytes)?;
-        if !headers.contains_key(USER_AGENT)
-            && let Ok(agent) = HeaderValue::try_from(self.parts.config.user_agent.as_str())
-        {
-            headers.insert(USER_AGENT, agent);
-        }
-        let body = request.body.filter(|body| !body.is_empty());
-        let length = body.as_ref().map_or(0, Bytes::len);
-        if length > limits.request_body_bytes {
-            let cap = limits.request_body_bytes;
-            return Err(Denial::new(Rule::Body, format!("the body has {length} bytes, and {cap} are allowed")));
-        }
-        if body.is_some() && matches!(method, Method::GET | Method::HEAD) {
-            return Err(Denial::new(Rule::Body, format!("a {method} request has no body")));
-        }
-        let idempotent = request.idempotent || retry::is_idempotent(&method);
-        Ok(Prepared { method, target, headers, body, idempotent, accept_status: request.accept_status })
-    }
-
-    fn take_from_budget(&self) -> Result<(), HttpError> {
-        let budget = self.parts.budget;
-        for (counter, most, what) in [(&self.run, budget.per_run, "run"), (&self.page, budget.per_page, "page")] {
-            let more = |used: u32| (used < most).then(|| used + 1);
-            if counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
-                return Err(HttpError::BudgetSpent(format!("a {what} has {most} requests")));
-            }
-        }
-        Ok(())
     }
 
     /// Sends until there is an answer to give: repeats what is transient, renews credentials once.
@@ -364,15 +262,18 @@ impl Session {
     }
 
     fn denied(&self, denial: Denial) -> HttpError {
-        self.counters.denied.fetch_add(1, Ordering::Relaxed);
+        let before = self.counters.denied.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("syncline_egress_denied_total", "reason" => denial.rule.as_str()).increment(1);
-        tracing::warn!(
-            integration.id = %self.parts.integration,
-            connector.name = %self.parts.provider,
-            reason = denial.rule.as_str(),
-            "request denied: {}",
-            self.redact(&denial.message)
-        );
+        // A connector that asks again and again does not fill the log.
+        if before < LOGGED_DENIALS {
+            tracing::warn!(
+                integration.id = %self.parts.integration,
+                connector.name = %self.parts.provider,
+                reason = denial.rule.as_str(),
+                "request denied: {}",
+                self.redact(&denial.message)
+            );
+        }
         denial.into()
     }
 

@@ -152,6 +152,7 @@ mod tests {
         for url in [
             "http://127.0.0.1/",
             "http://127.1/",
+            "http://127.0.0.0x/",
             "http://127.0.1/",
             "http://2130706433/",
             "http://0x7f000001/",
@@ -262,7 +263,6 @@ mod tests {
             "https://256.0.0.1/",
             "https://1.2.3.4.5/",
             "https://0x100000000/",
-            "https://127.0.0.0x/",
             "https://x.127/",
             "file:///etc/passwd",
             "ftp://x.com/",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::During as _;
 use super::outbox::millis;
-use super::sql::sql;
+use super::sql::{Sql, sql};
 use super::{Store, StoreError, read, write};
 use crate::domain::IntegrationId;
 
@@ -20,6 +20,16 @@ pub struct SealedField {
     /// The encrypted text and its tag.
     pub ciphertext: Vec<u8>,
 }
+
+/// Stores a sealed field, or replaces it.
+pub(super) const PUT_FIELD: Sql = sql!(
+    "INSERT INTO credentials (integration_id, field, key_version, nonce, ciphertext, updated_at)
+     VALUES ($1, $2, $3, $4, $5, ",
+    now,
+    ")
+     ON CONFLICT (integration_id, field) DO UPDATE SET key_version = EXCLUDED.key_version,
+        nonce = EXCLUDED.nonce, ciphertext = EXCLUDED.ciphertext, updated_at = EXCLUDED.updated_at"
+);
 
 impl Store {
     /// The sealed fields of an integration and the version of the set.
@@ -57,14 +67,6 @@ impl Store {
             "UPDATE integrations SET credentials_version = credentials_version + 1
              WHERE id = $1 AND ($2 IS NULL OR credentials_version = $2)"
         );
-        let put = sql!(
-            "INSERT INTO credentials (integration_id, field, key_version, nonce, ciphertext, updated_at)
-             VALUES ($1, $2, $3, $4, $5, ",
-            now,
-            ")
-             ON CONFLICT (integration_id, field) DO UPDATE SET key_version = EXCLUDED.key_version,
-                nonce = EXCLUDED.nonce, ciphertext = EXCLUDED.ciphertext, updated_at = EXCLUDED.updated_at"
-        );
         write!(self, "store credentials", |tx, sql| {
             let raised = sqlx::query(sql(raise))
                 .bind(integration.0)
@@ -76,7 +78,7 @@ impl Store {
                 return Ok(false);
             }
             for field in fields {
-                sqlx::query(sql(put))
+                sqlx::query(sql(PUT_FIELD))
                     .bind(integration.0)
                     .bind(&field.field)
                     .bind(field.key_version)

@@ -52,6 +52,9 @@ pub enum StoreError {
         /// Its name.
         name: String,
     },
+    /// Credentials could not be sealed.
+    #[error("sealing credentials failed")]
+    Seal(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// What is stored cannot be understood: written by a newer host or damaged.
     #[error("stored {what} is damaged: {detail}")]
     Damaged {

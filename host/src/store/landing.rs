@@ -298,6 +298,21 @@ impl Store {
         })
     }
 
+    /// How many rows a refused sweep would delete, and how many present rows there are; none where no sweep waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pending_sweep(&self, object: ObjectId) -> Result<Option<(i64, i64)>, StoreError> {
+        let pending = sql!("SELECT pending_sweep_seq FROM objects WHERE id = $1");
+        read!(self, |db, sql| {
+            let seq: Option<Option<i64>> =
+                sqlx::query_scalar(sql(pending)).bind(object.0).fetch_optional(db).await.during("read a sweep")?;
+            let Some(seq) = seq.flatten() else { return Ok(None) };
+            let size = sqlx::query_as(sql(SWEEP_SIZE)).bind(object.0).bind(version(seq + 1, 0)).fetch_one(db).await;
+            size.during("size a sweep").map(Some)
+        })
+    }
+
     /// Carries out a sweep that the guard refused, now that a person confirmed it. Answers with the rows deleted.
     ///
     /// # Errors

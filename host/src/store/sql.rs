@@ -4,7 +4,7 @@
 //! `now` (the database's own clock, unix milliseconds), `now_once` (the same, read once per statement: what a column is
 //! compared with, because Postgres searches no index for a value that may change from row to row), `skip_locked` (lock the rows found, pass over those of others),
 //! `lock` (lock the rows found, wait for others), `json(n)` (a bound JSON text as the column's type), `text(expr)` (a JSON
-//! column as text), `ids(n)` (the integers of a bound JSON array), `each(n)` (the keys and values of a bound JSON object),
+//! column as text), `ids(n)` (the integers of a bound JSON array), `texts(n)` (its texts), `each(n)` (the keys and values of a bound JSON object),
 //! `int(expr)` (an integer), `empty_bytes`.
 
 /// One statement, for both databases.
@@ -72,6 +72,12 @@ macro_rules! part {
     };
     (postgres ids($n:literal)) => {
         concat!("(SELECT value::BIGINT FROM jsonb_array_elements_text(CAST(", $n, " AS JSONB)))")
+    };
+    (postgres texts($n:literal)) => {
+        concat!("(SELECT value FROM jsonb_array_elements_text(CAST(", $n, " AS JSONB)))")
+    };
+    (sqlite texts($n:literal)) => {
+        concat!("(SELECT value FROM json_each(", $n, "))")
     };
     (postgres each($n:literal)) => {
         concat!("jsonb_each_text(CAST(", $n, " AS JSONB))")

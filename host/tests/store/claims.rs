@@ -166,7 +166,7 @@ async fn leases_are_renewed_together_and_lost_ones_are_not_among_them(db: Db) {
 
     assert!(db.renew("host-2", &leases, LEASE).await.unwrap().is_empty(), "another host's");
     assert!(db.renew(ME, &[], LEASE).await.unwrap().is_empty());
-    db.reset_cursor(objects[0]).await.unwrap();
+    db.reset_cursor(objects[0], None).await.unwrap();
     db.finish(ME, leases[1], &crate::support::finish(Outcome::Succeeded)).await.unwrap().unwrap();
     leases[2].epoch -= 1;
     assert_eq!(db.renew(ME, &leases, LEASE).await.unwrap(), [objects[3]]);

@@ -70,7 +70,7 @@ async fn an_object_is_dispatched_once_per_throttle_window_however_often_the_sche
 async fn the_throttle_window_counts_although_a_lost_run_is_forgotten(db: Db) {
     let object = db.one_object().await;
     assert_eq!(db.dispatch().await, 1);
-    db.reset_cursor(object).await.unwrap();
+    db.reset_cursor(object, None).await.unwrap();
     assert_eq!(db.dispatch().await, 0);
     db.pass(THROTTLE).await;
     assert_eq!(db.dispatch().await, 1);

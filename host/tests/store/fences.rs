@@ -99,7 +99,7 @@ async fn a_reset_fences_the_worker_and_forgets_the_cursor(db: Db) {
     let object = db.one_object().await;
     let claim = db.start(object).await;
     db.commit(&claim, "c1", Some(vec![1])).await;
-    db.reset_cursor(object).await.unwrap();
+    db.reset_cursor(object, None).await.unwrap();
     let before = db.worker_state().await;
     assert_eq!(db.commit_page(ME, claim.lease, &page("stale")).await.unwrap(), Err(Fenced));
     assert_eq!(db.worker_state().await, before);

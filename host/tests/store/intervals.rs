@@ -65,7 +65,7 @@ async fn an_object_is_added_with_the_interval_of_its_layers(db: Db) {
         interval: Some(minutes(9)),
         objects: vec![plain],
     };
-    let id = db.add_integration(&new).await.unwrap();
+    let id = db.add_integration(&new, crate::support::no_credentials).await.unwrap();
     assert_eq!(db.object("acme", "b", "plain").await.unwrap().effective_interval_ms, 9 * 60_000);
     let row = db.integration("acme", "b").await.unwrap();
     assert_eq!((row.id, row.pin.as_deref(), row.interval_ms), (id.0, Some("1.0.0"), Some(9 * 60_000)));

@@ -2,7 +2,7 @@
 
 use syncline::domain::{Outcome, RunId};
 use syncline::store::StoreError;
-use syncline::store::admin::{NewIntegration, ObjectFilter};
+use syncline::store::admin::{NewIntegration, ObjectFilter, RunFilter};
 use syncline::store::status::Overview;
 
 use crate::support::{Db, object_type};
@@ -34,7 +34,10 @@ async fn names_are_unique_where_they_must_be(db: Db) {
         interval: None,
         objects: vec![object_type("b")],
     };
-    assert!(matches!(db.add_integration(&again).await, Err(StoreError::Exists { kind: "integration", .. })));
+    assert!(matches!(
+        db.add_integration(&again, crate::support::no_credentials).await,
+        Err(StoreError::Exists { kind: "integration", .. })
+    ));
     let row = db.customer("acme").await.unwrap();
     assert_eq!((row.title.as_str(), row.integrations, row.objects, row.interval_ms), ("acme", 1, 1, None));
     assert_eq!(db.customers().await.unwrap().len(), 2);
@@ -64,8 +67,13 @@ async fn objects_are_listed_by_customer_integration_and_name(db: Db) {
     db.integration_of(acme, &["a", "b"]).await;
     let list = async |customer: Option<&str>, integration: Option<&str>, object: Option<&str>, limit| {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        let filter =
-            ObjectFilter { customer: own(customer), integration: own(integration), object: own(object), limit };
+        let filter = ObjectFilter {
+            customer: own(customer),
+            integration: own(integration),
+            object: own(object),
+            limit,
+            ..ObjectFilter::default()
+        };
         let rows = db.objects(&filter).await.unwrap();
         rows.iter().map(|row| format!("{}/{}/{}", row.customer, row.integration, row.object)).collect::<Vec<_>>()
     };
@@ -111,10 +119,14 @@ async fn runs_are_listed_newest_first(db: Db) {
         let claim = db.start_again(object).await;
         db.end(&claim, Outcome::Succeeded).await;
     }
-    let all = db.runs(None, 10).await.unwrap();
+    let runs = async |object: Option<&str>, limit| {
+        let filter = RunFilter { object: object.map(str::to_owned), limit, ..RunFilter::default() };
+        db.runs(&filter).await.unwrap()
+    };
+    let all = runs(None, 10).await;
     assert!(all.windows(2).all(|pair| pair[0].id > pair[1].id));
-    assert_eq!(db.runs(None, 2).await.unwrap().len(), 2);
-    let of_one = db.runs(Some(objects[0]), 10).await.unwrap();
+    assert_eq!(runs(None, 2).await.len(), 2);
+    let of_one = runs(Some("o00000"), 10).await;
     assert!(of_one.iter().all(|run| run.object == "acme/crm/o00000"));
     assert_eq!(db.run(RunId(all[1].id)).await.unwrap(), all[1]);
 }

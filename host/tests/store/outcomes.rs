@@ -118,7 +118,7 @@ async fn a_rate_limit_holds_back_the_siblings_as_well(db: Db) {
     let (_, objects) = db.integration_of(customer, &["a", "b", "c"]).await;
     let other = db.integration_with(customer, "other", vec![object_type("x")]).await.1[0];
     let claim = db.start(objects[0]).await;
-    db.reset_cursor(objects[1]).await.unwrap();
+    db.reset_cursor(objects[1], None).await.unwrap();
     db.execute(&format!("UPDATE objects SET due_at = due_at + 9000000 WHERE id = {}", objects[2])).await;
     let later = db.row(objects[2]).await.due_at;
     db.end(&claim, Outcome::RateLimited { retry_after_ms: Some(120_000) }).await;

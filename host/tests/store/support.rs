@@ -1,5 +1,6 @@
 //! A database per case, a look behind the store's back, and the few steps that most cases begin with.
 
+use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +9,8 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, SqlitePool};
 use syncline::domain::{Cursor, CustomerId, DeleteMode, IntegrationId, ObjectId, ObjectType, Outcome, RunId, SyncMode};
 use syncline::queue::{Message, QueueName};
-use syncline::store::admin::{NewIntegration, ObjectFilter, ObjectRow, RunRow};
+use syncline::store::admin::{NewIntegration, ObjectFilter, ObjectRow, RunFilter, RunRow};
+use syncline::store::credentials::SealedField;
 use syncline::store::runs::{Claim, Finish, PageCommit};
 use syncline::store::{Store, StoreOptions};
 use tempfile::TempDir;
@@ -249,7 +251,7 @@ impl Db {
             interval: None,
             objects,
         };
-        let id = self.add_integration(&new).await.unwrap();
+        let id = self.add_integration(&new, no_credentials).await.unwrap();
         let rows = self.objects(&ObjectFilter::default()).await.unwrap();
         (id, rows.iter().filter(|row| row.integration_id == id.0).map(|row| ObjectId(row.id)).collect())
     }
@@ -278,7 +280,15 @@ impl Db {
 
     /// The latest run of an object.
     pub(crate) async fn last_run(&self, object: ObjectId) -> RunRow {
-        self.runs(Some(object), 1).await.unwrap().remove(0)
+        let name = self.row(object).await;
+        let filter = RunFilter {
+            customer: Some(name.customer),
+            integration: Some(name.integration),
+            object: Some(name.object),
+            limit: 1,
+            ..RunFilter::default()
+        };
+        self.runs(&filter).await.unwrap().remove(0)
     }
 
     pub(crate) async fn claim_run(&self, run: i64, object: ObjectId) -> Option<Claim> {
@@ -342,4 +352,9 @@ pub(crate) fn finish(outcome: Outcome) -> Finish {
         requests: 1,
         guest_log: "said hello".to_owned(),
     }
+}
+
+/// Credentials of an integration that needs none.
+pub(crate) fn no_credentials(_: IntegrationId) -> Result<Vec<SealedField>, Infallible> {
+    Ok(Vec::new())
 }
