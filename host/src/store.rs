@@ -90,31 +90,53 @@ macro_rules! read {
     };
 }
 
-/// Runs the body in one write transaction and commits it; an early `?` rolls back.
-macro_rules! write {
-    ($store:expr, $operation:literal, |$tx:ident, $sql:ident| $body:expr) => {{
-        use $crate::store::error::During as _;
-        match &$store.backend {
-            $crate::store::Backend::Postgres(pool) => {
-                let mut $tx = pool.begin().await.during($operation)?;
-                #[allow(unused_variables)]
-                let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
-                let done = $body;
-                $tx.commit().await.during($operation)?;
-                done
-            }
-            $crate::store::Backend::Sqlite { write, .. } => {
-                let mut $tx = write.begin_with("BEGIN IMMEDIATE").await.during($operation)?;
-                #[allow(unused_variables)]
-                let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
-                let done = $body;
-                $tx.commit().await.during($operation)?;
-                done
+/// Runs a transaction, an async block, and runs it again when Postgres gave it up in favour of another.
+macro_rules! again {
+    ($transaction:expr) => {{
+        let mut lost = 0;
+        loop {
+            let done: Result<_, $crate::store::StoreError> = $transaction.await;
+            match done {
+                Err(error) if lost < $crate::store::TRIES && error.is_conflict() => {
+                    lost += 1;
+                    $crate::store::give_way(lost).await;
+                }
+                done => break done,
             }
         }
     }};
 }
-pub(crate) use {read, write};
+
+/// Runs the body, which answers with a `Result`, in one write transaction and commits it; an early `?` or `return` rolls
+/// back. The body may run more than once, see [`again`].
+macro_rules! write {
+    ($store:expr, $operation:literal, |$tx:ident, $sql:ident| $body:expr) => {{
+        use $crate::store::error::During as _;
+        $crate::store::again!(async {
+            match &$store.backend {
+                $crate::store::Backend::Postgres(pool) => {
+                    let mut $tx = pool.begin().await.during($operation)?;
+                    #[allow(unused_variables)]
+                    let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
+                    let done: Result<_, $crate::store::StoreError> = $body;
+                    let done = done?;
+                    $tx.commit().await.during($operation)?;
+                    Ok(done)
+                }
+                $crate::store::Backend::Sqlite { write, .. } => {
+                    let mut $tx = write.begin_with("BEGIN IMMEDIATE").await.during($operation)?;
+                    #[allow(unused_variables)]
+                    let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
+                    let done: Result<_, $crate::store::StoreError> = $body;
+                    let done = done?;
+                    $tx.commit().await.during($operation)?;
+                    Ok(done)
+                }
+            }
+        })
+    }};
+}
+pub(crate) use {again, read, write};
 
 impl Store {
     /// Opens the database. A SQLite file and its folder are created when missing; the schema is not checked yet.
@@ -261,6 +283,15 @@ impl Store {
             }
         }
     }
+}
+
+/// Times that a transaction is run again after it lost against others.
+const TRIES: u32 = 5;
+
+/// Waits a moment, a different one each time, before a transaction is run again.
+async fn give_way(lost: u32) {
+    let share = 0.5 + rand::random::<f64>();
+    tokio::time::sleep(Duration::from_millis(10).mul_f64(share * f64::from(lost))).await;
 }
 
 /// A store URL without its password.

@@ -29,5 +29,6 @@ mod store {
     mod recovery;
     mod retention;
     mod schema;
+    mod storm;
     mod sweeps;
 }

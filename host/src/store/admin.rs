@@ -52,14 +52,15 @@ impl Store {
              ON CONFLICT (name) DO NOTHING RETURNING id"
         );
         let id: Option<i64> = write!(self, "add a customer", |tx, sql| {
-            sqlx::query_scalar(sql(insert))
+            let id = sqlx::query_scalar(sql(insert))
                 .bind(name)
                 .bind(title)
                 .bind(interval.map(millis))
                 .fetch_optional(&mut *tx)
                 .await
-                .during("add a customer")?
-        });
+                .during("add a customer")?;
+            Ok(id)
+        })?;
         id.map(CustomerId).ok_or_else(|| StoreError::Exists { kind: "customer", name: name.to_owned() })
     }
 
@@ -124,8 +125,8 @@ impl Store {
                         .during("store credentials")?;
                 }
             }
-            id
-        });
+            Ok(id)
+        })?;
         id.map(IntegrationId).ok_or_else(|| StoreError::Exists { kind: "integration", name: new.name.clone() })
     }
 
@@ -321,8 +322,8 @@ impl Store {
                     .during("cancel runs")?;
                 sqlx::query(sql(DEACTIVATE)).bind(id_list(cancelled)).execute(&mut *tx).await.during("cancel runs")?;
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Stops or resumes a whole integration. Resuming one that needed credentials makes its objects due at once.
@@ -371,8 +372,8 @@ impl Store {
                     .during("cancel runs")?;
                 sqlx::query(sql(DEACTIVATE)).bind(id_list(cancelled)).execute(&mut *tx).await.during("cancel runs")?;
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Sets or clears the interval of one layer. Call [`Store::apply_intervals`] afterwards.
@@ -392,8 +393,8 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .during("set an interval")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Puts an object's cursor elsewhere, without one to the very beginning. A run that is going on is fenced.
@@ -420,8 +421,8 @@ impl Store {
         write!(self, "reset a cursor", |tx, sql| {
             sqlx::query(sql(reset)).bind(object.0).bind(to).execute(&mut *tx).await.during("reset a cursor")?;
             sqlx::query(sql(cancel)).bind(object.0).execute(&mut *tx).await.during("reset a cursor")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Stores sealed credentials of an integration and takes it back to work if it waited for them.

@@ -88,8 +88,8 @@ impl Store {
                     .await
                     .during("store credentials")?;
             }
-        });
-        Ok(true)
+            Ok(true)
+        })
     }
 
     /// Takes the right to renew an integration's tokens for so long at most; `false` if another host has it.
@@ -99,16 +99,16 @@ impl Store {
     pub async fn begin_refresh(&self, integration: IntegrationId, ttl: Duration) -> Result<bool, StoreError> {
         let begin =
             sql!("UPDATE integrations SET refresh_until = ", now, " + $2 WHERE id = $1 AND refresh_until < ", now);
-        let taken = write!(self, "begin a token refresh", |tx, sql| {
-            sqlx::query(sql(begin))
+        write!(self, "begin a token refresh", |tx, sql| {
+            let taken = sqlx::query(sql(begin))
                 .bind(integration.0)
                 .bind(millis(ttl))
                 .execute(&mut *tx)
                 .await
                 .during("begin a token refresh")?
-                .rows_affected()
-        });
-        Ok(taken == 1)
+                .rows_affected();
+            Ok(taken == 1)
+        })
     }
 
     /// Gives that right back.
@@ -119,8 +119,8 @@ impl Store {
         let end = sql!("UPDATE integrations SET refresh_until = 0 WHERE id = $1");
         write!(self, "end a token refresh", |tx, sql| {
             sqlx::query(sql(end)).bind(integration.0).execute(&mut *tx).await.during("end a token refresh")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Keeps a pause that the provider asked for; an earlier one than is kept already changes nothing.
@@ -131,8 +131,8 @@ impl Store {
         let pause = sql!("UPDATE integrations SET paused_until = $2 WHERE id = $1 AND paused_until < $2");
         write!(self, "keep a pause", |tx, sql| {
             sqlx::query(sql(pause)).bind(integration.0).bind(unix_ms).execute(&mut *tx).await.during("keep a pause")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Until when the provider asked to pause, unix milliseconds; none if it did not or that time has passed.

@@ -89,6 +89,17 @@ impl StoreError {
         }
     }
 
+    /// Whether the database gave this transaction up in favour of another: a deadlock or a serialization failure.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::Database { source: sqlx::Error::Database(error), .. } => {
+                error.code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01"))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the database refused a value as such (Postgres class 22): the data is at fault, not the database.
     #[must_use]
     pub fn is_bad_data(&self) -> bool {

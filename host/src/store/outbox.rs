@@ -57,14 +57,15 @@ impl Store {
             order_key: i64,
         }
         let mut taken: Vec<Taken> = write!(self, "take from the outbox", |tx, sql| {
-            sqlx::query_as(sql(take))
+            let taken = sqlx::query_as(sql(take))
                 .bind(queue.as_str())
                 .bind(i64::try_from(max).unwrap_or(i64::MAX))
                 .bind(millis(visibility))
                 .fetch_all(&mut *tx)
                 .await
-                .during("take from the outbox")?
-        });
+                .during("take from the outbox")?;
+            Ok(taken)
+        })?;
         taken.sort_by_key(|taken| (taken.order_key, taken.row.id));
         Ok(taken.into_iter().map(|taken| taken.row).collect())
     }
@@ -87,8 +88,8 @@ impl Store {
         let pairs = serde_json::to_string(taken).unwrap_or_default();
         write!(self, "delete from the outbox", |tx, sql| {
             sqlx::query(sql(delete)).bind(&pairs).execute(&mut *tx).await.during("delete from the outbox")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Messages ready, and messages hidden or not yet due.

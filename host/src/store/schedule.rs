@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::During as _;
 use super::outbox::millis;
 use super::sql::{Sql, id_list, sql};
-use super::{Backend, Store, StoreError, read, write};
+use super::{Backend, Store, StoreError, again, read, write};
 use crate::domain::schedule::DEFAULT_INTERVAL;
 
 #[cfg(test)]
@@ -106,13 +106,15 @@ impl Store {
     pub async fn dispatch_due(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
         match &self.backend {
             Backend::Postgres(pool) => {
-                let done = sqlx::query(DISPATCH.postgres)
-                    .bind(i64::from(limit))
-                    .bind(millis(throttle).max(1))
-                    .bind(TURN_MS)
-                    .execute(pool)
-                    .await
-                    .during("dispatch")?;
+                let done = again!(async {
+                    sqlx::query(DISPATCH.postgres)
+                        .bind(i64::from(limit))
+                        .bind(millis(throttle).max(1))
+                        .bind(TURN_MS)
+                        .execute(pool)
+                        .await
+                        .during("dispatch")
+                })?;
                 Ok(done.rows_affected())
             }
             Backend::Sqlite { .. } => self.dispatch_due_sqlite(limit, throttle).await,

@@ -12,6 +12,7 @@ on_both!(
     a_claim_carries_everything_that_the_work_needs,
     a_duplicate_of_a_message_claims_nothing,
     one_of_many_concurrent_claims_wins,
+    a_run_that_was_cancelled_while_the_claim_waited_is_not_claimed,
     a_run_is_not_claimed_before_its_time,
     an_epoch_only_grows,
     a_claim_is_counted_before_the_work_begins,
@@ -76,6 +77,30 @@ async fn one_of_many_concurrent_claims_wins(db: Db) {
     assert_eq!(winners.len(), 1);
     assert_eq!(winners[0].lease.epoch, 1);
     assert_eq!(db.last_run(object).await.claims, 1);
+}
+
+async fn a_run_that_was_cancelled_while_the_claim_waited_is_not_claimed(db: Db) {
+    let object = db.one_object().await;
+    db.dispatch().await;
+    let run = db.last_run(object).await.id;
+    if db.is_sqlite() {
+        return; // One writer: nobody decides by what has changed since.
+    }
+    let operator = {
+        let db = db.clone();
+        let script = format!(
+            "BEGIN; UPDATE objects SET epoch = epoch + 1 WHERE id = {object}; SELECT pg_sleep(0.6);
+             UPDATE runs SET state = 'cancelled' WHERE id = {run};
+             INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
+             VALUES ({object}, 1, 'schedule', 'dispatched', 1, 1, 1); COMMIT"
+        );
+        tokio::spawn(async move { db.execute(&script).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(db.claim_run(run, object).await.is_none());
+    operator.await.unwrap();
+    assert_eq!(db.row(object).await.lease_owner, None);
+    assert!(db.claim_run(db.last_run(object).await.id, object).await.is_some());
 }
 
 async fn a_run_is_not_claimed_before_its_time(db: Db) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use syncline::domain::{Interaction, ObjectId, RecordState, batch};
 use syncline::process::prepare::{self, Validator};
-use syncline::store::landing::{CommittedBatch, Landed, version};
+use syncline::store::landing::{CommittedBatch, Landed, place, version};
 use syncline::store::runs::Claim;
 
 use crate::support::Db;
@@ -302,4 +302,10 @@ async fn interactions_are_listed_page_by_page(db: Db) {
         seen.extend(rows.into_iter().map(|row| row.id));
     }
     assert_eq!(seen, ["10", "9", "B", "Z", "a", "ä"], "the same order on both databases");
+}
+
+#[test]
+fn a_version_grows_with_the_page_and_remembers_the_place_in_it() {
+    assert!(version(3, 7) < version(3, 8) && version(3, 60_000) < version(4, 0));
+    assert_eq!((place(version(3, 7)), place(version(9, 0)), place(version(1, 1 << 20))), (7, 0, (1 << 16) - 1));
 }

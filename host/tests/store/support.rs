@@ -136,10 +136,15 @@ impl Db {
 /// Behind the store's back.
 impl Db {
     pub(crate) async fn execute(&self, sql: &str) {
+        self.attempt(sql).await.unwrap();
+    }
+
+    /// Executes what may lose against others.
+    pub(crate) async fn attempt(&self, sql: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.raw {
-            Raw::Postgres(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
-            Raw::Sqlite(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+            Raw::Postgres(pool) => sqlx::raw_sql(sql).execute(pool).await.map(drop),
+            Raw::Sqlite(pool) => sqlx::raw_sql(sql).execute(pool).await.map(drop),
         }
     }
 
