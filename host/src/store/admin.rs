@@ -80,7 +80,7 @@ impl Store {
     pub async fn add_integration<E: std::error::Error + Send + Sync + 'static>(
         &self,
         new: &NewIntegration,
-        seal: impl FnOnce(IntegrationId) -> Result<Vec<SealedField>, E>,
+        seal: impl Fn(IntegrationId) -> Result<Vec<SealedField>, E>,
     ) -> Result<IntegrationId, StoreError> {
         let insert = sql!(
             "INSERT INTO integrations (customer_id, name, provider, config, auth, pin, interval_ms, created_at)

@@ -8,6 +8,7 @@ use syncline::store::credentials::SealedField;
 use crate::support::Db;
 
 on_both!(
+    credentials_are_stored_with_their_integration_or_neither_is,
     sealed_fields_come_back_as_they_were_stored,
     a_save_over_a_newer_version_changes_nothing,
     of_two_concurrent_saves_one_wins,
@@ -83,4 +84,26 @@ async fn a_refresh_that_never_ends_ends_by_itself(db: Db) {
     assert!(db.begin_refresh(id, Duration::from_secs(30)).await.unwrap());
     db.pass(Duration::from_secs(31)).await;
     assert!(db.begin_refresh(id, Duration::from_secs(30)).await.unwrap());
+}
+
+async fn credentials_are_stored_with_their_integration_or_neither_is(db: Db) {
+    let new = |name: &str, customer| syncline::store::admin::NewIntegration {
+        customer,
+        name: name.to_owned(),
+        provider: "hubspot".to_owned(),
+        config: "{}".to_owned(),
+        auth: "token".to_owned(),
+        pin: None,
+        interval: None,
+        objects: vec![crate::support::object_type("contacts")],
+    };
+    let customer = db.customer_of("acme").await;
+    let refused =
+        db.add_integration(&new("crm", customer), |_| Err(std::io::Error::other("no key"))).await.unwrap_err();
+    assert!(matches!(refused, syncline::store::StoreError::Seal(_)), "{refused:?}");
+    assert_eq!((db.count("integrations").await, db.count("objects").await), (0, 0));
+    let sealed = |id: IntegrationId| Ok::<_, std::io::Error>(vec![field("token", &id.0.to_le_bytes())]);
+    let id = db.add_integration(&new("crm", customer), sealed).await.unwrap();
+    let (_, fields) = db.sealed_credentials(id).await.unwrap();
+    assert_eq!(fields, [field("token", &id.0.to_le_bytes())]);
 }

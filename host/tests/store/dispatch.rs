@@ -183,9 +183,9 @@ async fn a_customer_with_ten_does_not_stand_behind_a_customer_with_ten_thousand(
     let order: Vec<_> = db.messages(QueueName::Retrieve).await.into_iter().map(object_of).collect();
     assert_eq!(order.len(), 10_020);
     let last_of = |customer: &HashSet<ObjectId>| order.iter().rposition(|object| customer.contains(object)).unwrap();
-    // Ten turns, in each of which a batch of the large one has its turn as well.
-    assert!(last_of(&small) < 130, "{}", last_of(&small));
-    assert!(last_of(&medium) < 130, "{}", last_of(&medium));
+    // Ten turns, in each of which the ten batches of the large one have theirs; more the longer the batches took.
+    assert!(last_of(&small) < 500, "{}", last_of(&small));
+    assert!(last_of(&medium) < 500, "{}", last_of(&medium));
 }
 
 async fn an_object_whose_records_are_landing_can_be_dispatched(db: Db) {

@@ -108,7 +108,7 @@ async fn change(db: Db, integration: IntegrationId, objects: Vec<ObjectId>, over
         db.set_paused(&backwards[..6], turn % 3 == 0, None).await.unwrap();
         db.trigger(&objects, NO_THROTTLE, turn % 2 == 0).await.unwrap();
         if turn % 4 == 0 {
-            db.reset_cursor(objects[0]).await.unwrap();
+            db.reset_cursor(objects[0], None).await.unwrap();
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
