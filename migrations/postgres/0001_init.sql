@@ -159,7 +159,8 @@ CREATE INDEX outbox_order ON outbox (queue, order_key, id);
 -- What landed.
 CREATE TABLE interactions (
     object_id BIGINT NOT NULL REFERENCES objects (id),
-    external_id TEXT NOT NULL,
+    -- In byte order everywhere: readers page by it.
+    external_id TEXT COLLATE "C" NOT NULL,
     integration_id BIGINT NOT NULL,
     -- (seq of the page, index in the page) as one number; only ever grows.
     version BIGINT NOT NULL,

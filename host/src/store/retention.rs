@@ -31,14 +31,14 @@ impl Store {
         let mut removed = 0;
         for statement in [rejected, batches, runs] {
             removed += write!(self, "forget what is over", |tx, sql| {
-                sqlx::query(sql(statement))
+                let done = sqlx::query(sql(statement))
                     .bind(millis(keep))
                     .bind(i64::from(limit))
                     .execute(&mut *tx)
                     .await
-                    .during("forget what is over")?
-                    .rows_affected()
-            });
+                    .during("forget what is over")?;
+                Ok(done.rows_affected())
+            })?;
         }
         Ok(removed)
     }
