@@ -77,8 +77,8 @@ pub struct Global {
     /// Say less: -q errors only, -qq nothing
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
     pub quiet: u8,
-    /// When to use colours; `NO_COLOR` is respected
-    #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    /// When to use colours
+    #[arg(long, global = true, help = "When to use colours; NO_COLOR is respected", value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub color: ColorChoice,
 }
 

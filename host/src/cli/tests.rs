@@ -268,6 +268,7 @@ fn config_show_prints_values_with_their_sources_and_no_secret() {
 store.url = "postgres://ada:***@db/x"  # a.toml:2
 store.max_connections = 10             # default
 store.busy_timeout = "5s"              # default
+store.keep_history = "30d"             # default
 store.statement_timeout = "10s"        # default
 "#);
 

@@ -86,7 +86,8 @@ async fn a_guest_that_computes_for_ever_leaves_its_thread_to_others() {
         }
         () = counting => {}
     }
-    assert!(ticks >= 10, "{ticks}");
+    // None at all if the guest kept the thread; how many there are is up to the machine.
+    assert!(ticks >= 3, "{ticks}");
 }
 
 #[tokio::test]
