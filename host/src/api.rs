@@ -71,7 +71,8 @@ impl Api {
             }
             for queue in [QueueName::Retrieve, QueueName::Process] {
                 if let Ok(depth) = self.queue.depth(queue).await {
-                    gauge!("syncline_queue_depth", "queue" => queue.as_str(), "state" => "ready").set(depth.ready as f64);
+                    gauge!("syncline_queue_depth", "queue" => queue.as_str(), "state" => "ready")
+                        .set(depth.ready as f64);
                     gauge!("syncline_queue_depth", "queue" => queue.as_str(), "state" => "dead").set(depth.dead as f64);
                 }
             }

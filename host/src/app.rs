@@ -176,7 +176,7 @@ pub async fn run(
         tasks.spawn(scheduler.run(stop.clone()));
     }
     if let Some(sender) = &queues.sender {
-        // Every role writes to the outbox, so every role relays it. It outlives the drain, which writes to it as well.
+        // Every role writes to the outbox, so every role relays it. What a drain leaves there, the next host sends.
         for queue in [QueueName::Retrieve, QueueName::Process] {
             let (store, sender, bell) = (store.clone(), Arc::clone(sender), Arc::clone(&bell));
             tasks.spawn(relay::relay(store, sender, queue, bell, RELAY_POLL, stop.clone()));

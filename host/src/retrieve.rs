@@ -149,7 +149,12 @@ impl Retriever {
     }
 
     /// Claims what the messages point at and deletes those that are decided.
-    async fn accept(self: &Arc<Self>, deliveries: Vec<Delivery>, mut free: Vec<OwnedSemaphorePermit>, tasks: &TaskTracker) {
+    async fn accept(
+        self: &Arc<Self>,
+        deliveries: Vec<Delivery>,
+        mut free: Vec<OwnedSemaphorePermit>,
+        tasks: &TaskTracker,
+    ) {
         let decisions = join_all(deliveries.iter().map(|delivery| self.decide(delivery))).await;
         let mut done = Vec::with_capacity(deliveries.len());
         for (delivery, decision) in deliveries.into_iter().zip(decisions) {
@@ -256,7 +261,11 @@ impl Retriever {
         };
         if written.is_err() {
             counter!("syncline_fenced_writes_total").increment(1);
-            tracing::info!(run.id = lease.run.0, run.epoch = lease.epoch, "another host owns the object: nothing written");
+            tracing::info!(
+                run.id = lease.run.0,
+                run.epoch = lease.epoch,
+                "another host owns the object: nothing written"
+            );
         }
         Ok(())
     }

@@ -25,8 +25,8 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-pub use error::StoreError;
 use error::During;
+pub use error::StoreError;
 
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -67,7 +67,10 @@ pub struct Store {
 pub(crate) enum Backend {
     Postgres(PgPool),
     /// One writer, so that `BEGIN IMMEDIATE` queues in the process instead of failing in the file; many readers.
-    Sqlite { write: SqlitePool, read: SqlitePool },
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
 }
 
 /// Runs the same code against whichever database this is: `read!(store, |db, sql| ...)` binds `db` to the pool and
@@ -148,8 +151,11 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(options.busy_timeout)
             .pragma("cache_size", "-16000");
-        let write =
-            SqlitePoolOptions::new().max_connections(1).connect_with(connect.clone()).await.during("open the database")?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(connect.clone())
+            .await
+            .during("open the database")?;
         let read = SqlitePoolOptions::new()
             .max_connections(options.max_connections)
             .connect_with(connect.read_only(true))
@@ -225,7 +231,10 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn now_ms(&self) -> Result<i64, StoreError> {
-        read!(self, |db, sql| sqlx::query_scalar(sql(sql::sql!("SELECT ", now))).fetch_one(db).await.during("read the clock"))
+        read!(self, |db, sql| sqlx::query_scalar(sql(sql::sql!("SELECT ", now)))
+            .fetch_one(db)
+            .await
+            .during("read the clock"))
     }
 
     /// Whether this is SQLite: one machine, the embedded queue.

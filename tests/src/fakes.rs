@@ -191,10 +191,7 @@ impl FakeProviders {
         let shared = Arc::new(Shared::new(options));
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        for (provider, listener) in [
-            (Provider::HubSpot, hubspot),
-            (Provider::Salesforce, salesforce),
-        ] {
+        for (provider, listener) in [(Provider::HubSpot, hubspot), (Provider::Salesforce, salesforce)] {
             let (state, halt) = (shared.clone(), stop.clone());
             let quit = stop.clone();
             let router = Router::new().fallback(move |request: Request| {
@@ -207,35 +204,21 @@ impl FakeProviders {
                 }
             });
             tasks.spawn(async move {
-                let server =
-                    axum::serve(listener, router).with_graceful_shutdown(quit.cancelled_owned());
+                let server = axum::serve(listener, router).with_graceful_shutdown(quit.cancelled_owned());
                 // Serving ends with an error only if the listener dies; every later request then says so itself.
                 let _ended = server.await;
             });
         }
         if let Some(ms) = period {
-            tasks.spawn(change(
-                shared.clone(),
-                stop.clone(),
-                Duration::from_millis(ms.max(1)),
-            ));
+            tasks.spawn(change(shared.clone(), stop.clone(), Duration::from_millis(ms.max(1))));
         }
-        Ok(Self {
-            hubspot_addr,
-            salesforce_addr,
-            shared,
-            stop,
-            tasks,
-        })
+        Ok(Self { hubspot_addr, salesforce_addr, shared, stop, tasks })
     }
 
     /// Ends the changes and both servers; waits for answers that are on their way, for two seconds at most.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        let ended = tokio::time::timeout(STOP, async {
-            while self.tasks.join_next().await.is_some() {}
-        })
-        .await;
+        let ended = tokio::time::timeout(STOP, async { while self.tasks.join_next().await.is_some() {} }).await;
         if ended.is_err() {
             self.tasks.shutdown().await;
         }
@@ -287,12 +270,7 @@ impl FakeProviders {
     }
 
     /// Runs `edit` on an account's data; the second argument is the time to write with. `None` without such a tenant.
-    pub fn edit<T>(
-        &self,
-        tenant: &str,
-        provider: Provider,
-        edit: impl FnOnce(&mut World, i64) -> T,
-    ) -> Option<T> {
+    pub fn edit<T>(&self, tenant: &str, provider: Provider, edit: impl FnOnce(&mut World, i64) -> T) -> Option<T> {
         let account = self.shared.account(tenant)?;
         let mut world = account.world(provider);
         Some(edit(&mut world, now_ms()))
@@ -340,18 +318,12 @@ impl Shared {
         let common = options.raw.then(|| Account::worlds(&options, 0));
         let accounts = options.tenants.iter().enumerate().map(|(index, tenant)| {
             let seed = content::mix(&[options.seed, content::number(&tenant.name)]);
-            let (hubspot, salesforce) = common
-                .clone()
-                .unwrap_or_else(|| Account::worlds(&options, index));
+            let (hubspot, salesforce) = common.clone().unwrap_or_else(|| Account::worlds(&options, index));
             Account {
                 tenant: tenant.clone(),
                 hubspot,
                 salesforce,
-                drivers: Mutex::new(
-                    Provider::ALL
-                        .map(|p| (p, Driver::new(content::mix(&[seed, p as u64]))))
-                        .into(),
-                ),
+                drivers: Mutex::new(Provider::ALL.map(|p| (p, Driver::new(content::mix(&[seed, p as u64])))).into()),
                 limiter: Mutex::default(),
                 api_usage: AtomicU64::new(0),
                 locators: Mutex::default(),
@@ -373,9 +345,7 @@ impl Shared {
     }
 
     fn account(&self, tenant: &str) -> Option<&Account> {
-        self.accounts
-            .iter()
-            .find(|account| account.tenant.name == tenant)
+        self.accounts.iter().find(|account| account.tenant.name == tenant)
     }
 
     fn truth(&self, tenant: &str, object: &str) -> Option<BTreeMap<String, Truth>> {
@@ -386,9 +356,7 @@ impl Shared {
 
     fn settled(&self) -> bool {
         let now = now_ms();
-        self.accounts
-            .iter()
-            .all(|account| Provider::ALL.iter().all(|p| account.world(*p).settled(now)))
+        self.accounts.iter().all(|account| Provider::ALL.iter().all(|p| account.world(*p).settled(now)))
     }
 
     fn change(&self, n: u32, tenant: Option<&str>, provider: Option<Provider>) -> Vec<Change> {
@@ -396,16 +364,9 @@ impl Shared {
         if self.options.raw {
             return made;
         }
-        for account in self
-            .accounts
-            .iter()
-            .filter(|account| tenant.is_none_or(|only| account.tenant.name == only))
-        {
+        for account in self.accounts.iter().filter(|account| tenant.is_none_or(|only| account.tenant.name == only)) {
             let mut drivers = locked(&account.drivers);
-            for (of, driver) in drivers
-                .iter_mut()
-                .filter(|(of, _)| provider.is_none_or(|only| only == **of))
-            {
+            for (of, driver) in drivers.iter_mut().filter(|(of, _)| provider.is_none_or(|only| only == **of)) {
                 for _ in 0..n {
                     made.push(driver.step(&mut account.world(*of), now_ms()));
                 }
@@ -415,15 +376,11 @@ impl Shared {
     }
 
     fn kill_locators(&self) {
-        self.accounts
-            .iter()
-            .for_each(|account| locked(&account.locators).clear());
+        self.accounts.iter().for_each(|account| locked(&account.locators).clear());
     }
 
     fn kill_bulk_jobs(&self) {
-        self.accounts
-            .iter()
-            .for_each(|account| locked(&account.jobs).clear());
+        self.accounts.iter().for_each(|account| locked(&account.jobs).clear());
     }
 
     /// A number that no other request gets.
@@ -468,8 +425,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Real time: the fakes' `Date` header and their stamps agree.
 fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -16,3 +16,4 @@
 )]
 
 pub mod fakes;
+pub mod rig;

@@ -8,6 +8,11 @@ use crate::servers::{Postgres, Sqs};
 use crate::tools::{cargo, step};
 use crate::{plugins, proc};
 
+/// Where tests find Postgres, the SQS server and the built connectors.
+pub(crate) const POSTGRES: &str = "SYNCLINE_TEST_POSTGRES";
+pub(crate) const SQS: &str = "SYNCLINE_TEST_SQS";
+pub(crate) const PLUGINS: &str = "SYNCLINE_TEST_PLUGINS";
+
 /// Builds connectors and tests, starts the servers, runs the tests, stops the servers.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let plugins = plugins::build()?;
@@ -19,19 +24,15 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let (postgres, sqs) = (Postgres::start()?, Sqs::start()?);
     step("Running tests");
     let mut command = cargo_test(for_cargo);
-    command
-        .args(for_tests)
-        .env("SYNCLINE_TEST_POSTGRES", postgres.url())
-        .env("SYNCLINE_TEST_SQS", sqs.url())
-        .env("SYNCLINE_TEST_PLUGINS", plugins);
+    command.args(for_tests).env(POSTGRES, postgres.url()).env(SQS, sqs.url()).env(PLUGINS, plugins);
     proc::run(&mut command)
 }
 
 /// Keeps the servers until interrupted, and prints how tests find them.
 pub(crate) fn servers() -> Result<()> {
     let (postgres, sqs) = (Postgres::start()?, Sqs::start()?);
-    println!("export SYNCLINE_TEST_POSTGRES='{}'", postgres.url());
-    println!("export SYNCLINE_TEST_SQS='{}'", sqs.url());
+    println!("export {POSTGRES}='{}'", postgres.url());
+    println!("export {SQS}='{}'", sqs.url());
     loop {
         proc::pause(Duration::from_secs(60))?;
     }

@@ -140,7 +140,10 @@ pub(super) fn egress(config: &Config) -> anyhow::Result<EgressConfig> {
             max_inline_wait: egress.max_inline_wait,
             ..defaults.limits
         },
-        default_rate: rate(egress.rate.unwrap_or(Rate { count: 1_000_000, per: Duration::from_secs(1) }), egress.concurrency)?,
+        default_rate: rate(
+            egress.rate.unwrap_or(Rate { count: 1_000_000, per: Duration::from_secs(1) }),
+            egress.concurrency,
+        )?,
         provider_rates: config
             .providers
             .iter()

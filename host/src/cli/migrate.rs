@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-
 /// Brings the store's tables up to date. Safe to repeat, and to run on several machines at once.
 ///
 /// Migrations only add what the previous version does not know: hosts of both versions can run side by side.

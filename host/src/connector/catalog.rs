@@ -34,9 +34,14 @@ impl FromStr for Pin {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(digest) = text.strip_prefix("sha256:") {
-            return digest.parse().map(Self::Digest).map_err(|error| format!("{text:?} is not a sha256 digest: {error}"));
+            return digest
+                .parse()
+                .map(Self::Digest)
+                .map_err(|error| format!("{text:?} is not a sha256 digest: {error}"));
         }
-        text.parse().map(Self::Version).map_err(|error| format!("{text:?} is neither sha256:DIGEST nor a version: {error}"))
+        text.parse()
+            .map(Self::Version)
+            .map_err(|error| format!("{text:?} is neither sha256:DIGEST nor a version: {error}"))
     }
 }
 

@@ -133,7 +133,6 @@ macro_rules! as_text {
     };
 }
 
-
 pub(crate) use as_text;
 
 as_text!(SyncMode { Incremental = "incremental", Full = "full" });

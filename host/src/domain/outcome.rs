@@ -209,9 +209,7 @@ pub fn classify(error: CallError, progressed: bool) -> Verdict {
             ProviderError::Other(code, message) => failed("other", format!("{code}: {message}")),
         },
         // A broken connector is never a partial success: nothing says that what it did before was right.
-        CallError::Fault(kind, message) => {
-            Verdict::End(Outcome::Failed { class: kind.as_str().to_owned(), message })
-        }
+        CallError::Fault(kind, message) => Verdict::End(Outcome::Failed { class: kind.as_str().to_owned(), message }),
         CallError::Host(message) => Verdict::GiveBack(message),
     }
 }
@@ -223,7 +221,9 @@ mod tests {
     #[test]
     fn a_provider_fault_after_progress_is_partial_and_before_it_is_failed() {
         let error = || CallError::Provider(ProviderError::Unavailable("503".to_owned()));
-        assert!(matches!(classify(error(), true), Verdict::End(Outcome::Partial { class, .. }) if class == "unavailable"));
+        assert!(
+            matches!(classify(error(), true), Verdict::End(Outcome::Partial { class, .. }) if class == "unavailable")
+        );
         assert!(matches!(classify(error(), false), Verdict::End(Outcome::Failed { .. })));
     }
 

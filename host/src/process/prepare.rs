@@ -15,6 +15,9 @@ use crate::store::landing::{CommittedBatch, Landing, LandingObject, Reject, Row,
 /// Bytes of an id at most.
 const MAX_ID_BYTES: usize = 512;
 
+/// Bytes of a record's data at most.
+const MAX_DATA_BYTES: usize = 1 << 20;
+
 /// Validators kept in memory at most; they are cheap to make again.
 const MAX_VALIDATORS: usize = 10_000;
 
@@ -57,8 +60,9 @@ impl Validators {
 pub fn validator(schema: &str) -> Validator {
     let Ok(schema) = serde_json::from_str::<serde_json::Value>(schema) else { return Validator::AnyObject };
     let asks = schema.as_object().is_some_and(|schema| {
-        schema.keys().any(|key| !matches!(key.as_str(), "type" | "$schema" | "$id" | "title" | "description" | "additionalProperties"))
-            || schema.get("additionalProperties").is_some_and(|more| more != true)
+        schema.keys().any(|key| {
+            !matches!(key.as_str(), "type" | "$schema" | "$id" | "title" | "description" | "additionalProperties")
+        }) || schema.get("additionalProperties").is_some_and(|more| more != true)
             || schema.get("type").is_some_and(|kind| kind != "object")
     });
     if !asks {
@@ -162,12 +166,19 @@ fn check(record: &Record<'_>, validator: &Validator) -> Result<(), String> {
         id if id.contains('\0') => return Err("its id contains NUL".to_owned()),
         _ => {}
     }
-    let texts = [record.version, record.updated_at, match record.state {
-        State::MergedInto(id) => Some(id),
-        State::Present | State::Deleted => None,
-    }];
+    let texts = [
+        record.version,
+        record.updated_at,
+        match record.state {
+            State::MergedInto(id) => Some(id),
+            State::Present | State::Deleted => None,
+        },
+    ];
     if texts.into_iter().flatten().any(|text| text.contains('\0')) {
         return Err("its version, time or merge target contains NUL".to_owned());
+    }
+    if record.data.len() > MAX_DATA_BYTES {
+        return Err(format!("its data is {} bytes, {MAX_DATA_BYTES} are allowed", record.data.len()));
     }
     match (record.state, record.data) {
         (State::Present, "") => return Err("it has no data".to_owned()),
@@ -180,7 +191,10 @@ fn check(record: &Record<'_>, validator: &Validator) -> Result<(), String> {
                 serde_json::from_str(record.data).map_err(|error| format!("its data is not JSON: {error}"))?;
             if let Err(error) = schema.validate(&value) {
                 let place = error.instance_path().to_string();
-                return Err(format!("it breaks its schema at {:?}: {error}", if place.is_empty() { "/" } else { &place }));
+                return Err(format!(
+                    "it breaks its schema at {:?}: {error}",
+                    if place.is_empty() { "/" } else { &place }
+                ));
             }
             serde_json::from_str::<Sound>(record.data).map(|_| ()).map_err(|error| error.to_string())
         }
@@ -277,9 +291,8 @@ mod tests {
     fn a_record_that_breaks_its_schema_is_told_where() {
         let validator = validator(r#"{"type":"object","required":["name"],"properties":{"name":{"type":"string"}}}"#);
         assert!(matches!(validator, Validator::Schema(_)));
-        let check = |data, state| {
-            check(&Record { id: "1", version: None, updated_at: None, state, data }, &validator).err()
-        };
+        let check =
+            |data, state| check(&Record { id: "1", version: None, updated_at: None, state, data }, &validator).err();
         assert_eq!(check(r#"{"name":"Birch"}"#, State::Present), None);
         assert!(check(r#"{"name":5}"#, State::Present).unwrap().contains("/name"));
         assert_eq!(check(r#"{"gone":true}"#, State::Deleted), None);

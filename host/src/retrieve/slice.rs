@@ -11,9 +11,7 @@ use super::{End, Held, RetrieveOptions, Retriever};
 use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
 use crate::domain::schedule::{backoff, spread};
-use crate::domain::{
-    CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, batch, classify,
-};
+use crate::domain::{CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, SyncMode, batch, classify};
 use crate::egress::{OpenError, Session, SessionSpec};
 use crate::queue::QueueName;
 use crate::store::StoreError;
@@ -58,8 +56,10 @@ impl Retriever {
     pub(super) async fn slice(&self, claim: &Claim, _held: &Held) -> End {
         let options = &self.options;
         if claim.attempts > options.max_attempts {
-            let message =
-                format!("{} claims in a row ended without a sign of progress; resume it when the cause is gone", claim.attempts - 1);
+            let message = format!(
+                "{} claims in a row ended without a sign of progress; resume it when the cause is gone",
+                claim.attempts - 1
+            );
             return end(claim, options, Outcome::Quarantined { message }, 0, String::new());
         }
         if claim.paused_for_ms > 0 {
@@ -93,8 +93,8 @@ impl Retriever {
                 .map_err(|_| Begin::Later("database"))?;
         }
         let invalid = |message: String| Begin::Fail(Outcome::NeedsAuth { class: "invalid-config".to_owned(), message });
-        let config: serde_json::Value =
-            serde_json::from_str(&claim.config).map_err(|error| invalid(format!("the configuration is not JSON: {error}")))?;
+        let config: serde_json::Value = serde_json::from_str(&claim.config)
+            .map_err(|error| invalid(format!("the configuration is not JSON: {error}")))?;
         let spec = SessionSpec {
             integration: claim.integration,
             manifest: &connector.manifest,
@@ -192,8 +192,12 @@ impl Work<'_> {
                     return End::GiveBack { delay: BACK_PRESSURE, slice: false, reason: "database" };
                 }
             }
-            if let Some(seconds) = wait.filter(|_| more) {
-                return End::GiveBack { delay: Duration::from_secs(seconds), slice: true, reason: "provider is preparing" };
+            if let Some(seconds) = wait {
+                return End::GiveBack {
+                    delay: Duration::from_secs(seconds),
+                    slice: true,
+                    reason: "provider is preparing",
+                };
             }
             if !more {
                 return self.end(Outcome::Succeeded);
@@ -230,8 +234,7 @@ impl Work<'_> {
 
     async fn commit(&mut self, page: Page) -> Result<(), NotCommitted> {
         let began = Instant::now();
-        let complete = page.pass_complete
-            || (!page.more && self.claim.mode == crate::domain::SyncMode::Full);
+        let complete = page.pass_complete || (!page.more && self.claim.mode == crate::domain::SyncMode::Full);
         let sweeps = complete && self.claim.deletes == DeleteMode::ByAbsence;
         let records = i64::try_from(page.interactions.len()).unwrap_or(i64::MAX);
         let commit = PageCommit {

@@ -26,7 +26,10 @@ pub enum Scope {
 }
 
 const CANCEL_DISPATCHED: Sql = sql!(
-    "UPDATE runs SET state = 'cancelled', finished_at = ", now, " WHERE state = 'dispatched' AND object_id IN ", ids("$1"),
+    "UPDATE runs SET state = 'cancelled', finished_at = ",
+    now,
+    " WHERE state = 'dispatched' AND object_id IN ",
+    ids("$1"),
     " RETURNING object_id"
 );
 const DEACTIVATE: Sql = sql!("UPDATE objects SET active = 0 WHERE id IN ", ids("$1"));
@@ -43,7 +46,9 @@ impl Store {
         interval: Option<Duration>,
     ) -> Result<CustomerId, StoreError> {
         let insert = sql!(
-            "INSERT INTO customers (name, title, interval_ms, created_at) VALUES ($1, $2, $3, ", now, ")
+            "INSERT INTO customers (name, title, interval_ms, created_at) VALUES ($1, $2, $3, ",
+            now,
+            ")
              ON CONFLICT (name) DO NOTHING RETURNING id"
         );
         let id: Option<i64> = write!(self, "add a customer", |tx, sql| {
@@ -63,9 +68,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn customers(&self) -> Result<Vec<CustomerRow>, StoreError> {
-        read!(self, |db, sql| {
-            sqlx::query_as(sql(rows::CUSTOMERS)).fetch_all(db).await.during("list customers")
-        })
+        read!(self, |db, sql| sqlx::query_as(sql(rows::CUSTOMERS)).fetch_all(db).await.during("list customers"))
     }
 
     /// Adds an integration with its objects and sealed credentials, in one transaction. The objects are due at once.
@@ -75,7 +78,11 @@ impl Store {
     pub async fn add_integration(&self, new: &NewIntegration) -> Result<IntegrationId, StoreError> {
         let insert = sql!(
             "INSERT INTO integrations (customer_id, name, provider, config, auth, pin, interval_ms, created_at)
-             VALUES ($1, $2, $3, ", json("$4"), ", $5, $6, $7, ", now, ")
+             VALUES ($1, $2, $3, ",
+            json("$4"),
+            ", $5, $6, $7, ",
+            now,
+            ")
              ON CONFLICT (customer_id, name) DO NOTHING RETURNING id"
         );
         let id: Option<i64> = write!(self, "add an integration", |tx, sql| {
@@ -142,9 +149,11 @@ impl Store {
         let all = self.integrations().await?;
         let wanted = format!("{customer}/{name}");
         let near = nearest(&wanted, all.iter().map(|row| format!("{}/{}", row.customer, row.name)));
-        all.into_iter()
-            .find(|row| row.customer == customer && row.name == name)
-            .ok_or(StoreError::NotFound { kind: "integration", name: wanted, near })
+        all.into_iter().find(|row| row.customer == customer && row.name == name).ok_or(StoreError::NotFound {
+            kind: "integration",
+            name: wanted,
+            near,
+        })
     }
 
     /// One customer.
@@ -239,9 +248,14 @@ impl Store {
     pub async fn trigger(&self, objects: &[ObjectId], throttle: Duration, force: bool) -> Result<u64, StoreError> {
         let trigger = sql!(
             "UPDATE objects SET requested = 1,
-                    due_at = CASE WHEN $3 = 0 AND dispatched_at + $2 > ", now, " THEN dispatched_at + $2 ELSE ", now, " END,
+                    due_at = CASE WHEN $3 = 0 AND dispatched_at + $2 > ",
+            now,
+            " THEN dispatched_at + $2 ELSE ",
+            now,
+            " END,
                     dispatched_at = CASE WHEN $3 = 1 THEN NULL ELSE dispatched_at END
-             WHERE id IN ", ids("$1")
+             WHERE id IN ",
+            ids("$1")
         );
         let list = id_list(objects.iter().map(|id| id.0));
         write!(self, "trigger objects", |tx, sql| {
@@ -262,9 +276,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn set_paused(&self, objects: &[ObjectId], paused: bool, reason: Option<&str>) -> Result<(), StoreError> {
-        let set = sql!(
-            "UPDATE objects SET state = $2, state_reason = $3, attempts = 0 WHERE id IN ", ids("$1")
-        );
+        let set = sql!("UPDATE objects SET state = $2, state_reason = $3, attempts = 0 WHERE id IN ", ids("$1"));
         let list = id_list(objects.iter().map(|id| id.0));
         write!(self, "pause or resume objects", |tx, sql| {
             sqlx::query(sql(set))
@@ -280,11 +292,7 @@ impl Store {
                     .fetch_all(&mut *tx)
                     .await
                     .during("cancel runs")?;
-                sqlx::query(sql(DEACTIVATE))
-                    .bind(id_list(cancelled))
-                    .execute(&mut *tx)
-                    .await
-                    .during("cancel runs")?;
+                sqlx::query(sql(DEACTIVATE)).bind(id_list(cancelled)).execute(&mut *tx).await.during("cancel runs")?;
             }
         });
         Ok(())
@@ -300,12 +308,12 @@ impl Store {
         paused: bool,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        let set = sql!(
-            "UPDATE integrations SET state = $2, state_reason = $3, paused_until = 0 WHERE id = $1"
-        );
+        let set = sql!("UPDATE integrations SET state = $2, state_reason = $3, paused_until = 0 WHERE id = $1");
         let hold = sql!(
             "UPDATE objects SET held = $2,
-                    due_at = CASE WHEN $2 = 0 AND last_outcome = 'needs-auth' THEN ", now, " ELSE due_at END
+                    due_at = CASE WHEN $2 = 0 AND last_outcome = 'needs-auth' THEN ",
+            now,
+            " ELSE due_at END
              WHERE integration_id = $1"
         );
         let objects = sql!("SELECT id FROM objects WHERE integration_id = $1");
@@ -334,11 +342,7 @@ impl Store {
                     .fetch_all(&mut *tx)
                     .await
                     .during("cancel runs")?;
-                sqlx::query(sql(DEACTIVATE))
-                    .bind(id_list(cancelled))
-                    .execute(&mut *tx)
-                    .await
-                    .during("cancel runs")?;
+                sqlx::query(sql(DEACTIVATE)).bind(id_list(cancelled)).execute(&mut *tx).await.during("cancel runs")?;
             }
         });
         Ok(())
@@ -370,13 +374,16 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn reset_cursor(&self, object: ObjectId) -> Result<(), StoreError> {
-        let reset = sql!(
+        let reset =
+            sql!(
             "UPDATE objects SET cursor = NULL, epoch = epoch + 1, lease_owner = NULL, lease_until = NULL, active = 0,
                     attempts = 0, fails = 0, pass_seq = cursor_seq, pending_sweep_seq = NULL, due_at = ", now, "
              WHERE id = $1"
         );
         let cancel = sql!(
-            "UPDATE runs SET state = 'cancelled', finished_at = ", now, "
+            "UPDATE runs SET state = 'cancelled', finished_at = ",
+            now,
+            "
              WHERE object_id = $1 AND state IN ('dispatched', 'running')"
         );
         write!(self, "reset a cursor", |tx, sql| {

@@ -26,10 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn sealed_credentials(
-        &self,
-        integration: IntegrationId,
-    ) -> Result<(i64, Vec<SealedField>), StoreError> {
+    pub async fn sealed_credentials(&self, integration: IntegrationId) -> Result<(i64, Vec<SealedField>), StoreError> {
         let version = sql!("SELECT credentials_version FROM integrations WHERE id = $1");
         let fields = sql!("SELECT field, key_version, nonce, ciphertext FROM credentials WHERE integration_id = $1");
         read!(self, |db, sql| {
@@ -62,7 +59,9 @@ impl Store {
         );
         let put = sql!(
             "INSERT INTO credentials (integration_id, field, key_version, nonce, ciphertext, updated_at)
-             VALUES ($1, $2, $3, $4, $5, ", now, ")
+             VALUES ($1, $2, $3, $4, $5, ",
+            now,
+            ")
              ON CONFLICT (integration_id, field) DO UPDATE SET key_version = EXCLUDED.key_version,
                 nonce = EXCLUDED.nonce, ciphertext = EXCLUDED.ciphertext, updated_at = EXCLUDED.updated_at"
         );
@@ -96,9 +95,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn begin_refresh(&self, integration: IntegrationId, ttl: Duration) -> Result<bool, StoreError> {
-        let begin = sql!(
-            "UPDATE integrations SET refresh_until = ", now, " + $2 WHERE id = $1 AND refresh_until < ", now
-        );
+        let begin =
+            sql!("UPDATE integrations SET refresh_until = ", now, " + $2 WHERE id = $1 AND refresh_until < ", now);
         let taken = write!(self, "begin a token refresh", |tx, sql| {
             sqlx::query(sql(begin))
                 .bind(integration.0)

@@ -74,7 +74,9 @@ impl Store {
     ) -> Result<Vec<InteractionRow>, StoreError> {
         let list = sql!(
             "SELECT o.name AS object, x.external_id AS id, x.state, x.merged_into, x.provider_version,
-                    x.provider_updated_at, x.change_seq, x.changed_at, ", text("x.data"), " AS data
+                    x.provider_updated_at, x.change_seq, x.changed_at, ",
+            text("x.data"),
+            " AS data
              FROM interactions x JOIN objects o ON o.id = x.object_id
              WHERE x.object_id = $1 AND x.external_id > $2 ORDER BY x.external_id LIMIT $3"
         );
@@ -102,7 +104,9 @@ impl Store {
     ) -> Result<Vec<InteractionRow>, StoreError> {
         let list = sql!(
             "SELECT o.name AS object, x.external_id AS id, x.state, x.merged_into, x.provider_version,
-                    x.provider_updated_at, x.change_seq, x.changed_at, ", text("x.data"), " AS data
+                    x.provider_updated_at, x.change_seq, x.changed_at, ",
+            text("x.data"),
+            " AS data
              FROM interactions x JOIN objects o ON o.id = x.object_id
              WHERE x.integration_id = $1 AND x.change_seq > $2 ORDER BY x.change_seq LIMIT $3"
         );

@@ -183,7 +183,11 @@ impl Store {
     /// When the database fails.
     pub async fn landing_object(&self, object: ObjectId) -> Result<Option<LandingObject>, StoreError> {
         let load = sql!("SELECT integration_id, record_schema FROM objects WHERE id = $1");
-        read!(self, |db, sql| sqlx::query_as(sql(load)).bind(object.0).fetch_optional(db).await.during("read an object"))
+        read!(self, |db, sql| sqlx::query_as(sql(load))
+            .bind(object.0)
+            .fetch_optional(db)
+            .await
+            .during("read an object"))
     }
 
     /// Lands a set of batches in one transaction. Batches that somebody else has landed meanwhile make it land nothing
@@ -193,21 +197,20 @@ impl Store {
     /// When the database fails, or refuses a value ([`StoreError::is_bad_data`]); then nothing has landed.
     pub async fn land(&self, landing: &Landing<'_>) -> Result<Option<Landed>, StoreError> {
         let list = super::sql::id_list(landing.batches.iter().map(|batch| batch.0));
-        let lock = sql!(
-            "SELECT id FROM batches WHERE state = 'committed' AND id IN ", ids("$1"), " ORDER BY id", lock
-        );
+        let lock = sql!("SELECT id FROM batches WHERE state = 'committed' AND id IN ", ids("$1"), " ORDER BY id", lock);
         let reserve = sql!(
             "INSERT INTO feeds (integration_id, last_seq) VALUES ($1, $2)
              ON CONFLICT (integration_id) DO UPDATE SET last_seq = feeds.last_seq + EXCLUDED.last_seq
              RETURNING last_seq"
         );
-        let landed = sql!(
-            "UPDATE batches SET state = 'landed', landed_at = ", now, ", payload = NULL WHERE id IN ", ids("$1")
-        );
+        let landed =
+            sql!("UPDATE batches SET state = 'landed', landed_at = ", now, ", payload = NULL WHERE id IN ", ids("$1"));
         let mark = sql!("UPDATE objects SET landed_seq = $2 WHERE id = $1 AND landed_seq < $2");
         let reject = sql!(
             "INSERT INTO rejected (batch_id, position, object_id, external_id, reason, data, rejected_at)
-             VALUES ($1, $2, $3, $4, $5, $6, ", now, ") ON CONFLICT (batch_id, position) DO NOTHING"
+             VALUES ($1, $2, $3, $4, $5, $6, ",
+            now,
+            ") ON CONFLICT (batch_id, position) DO NOTHING"
         );
         let rows = i64::try_from(landing.rows.len()).unwrap_or(i64::MAX);
         write!(self, "land", |tx, sql| {
@@ -305,8 +308,12 @@ impl Store {
                 sqlx::query_as(sql(pending)).bind(object.0).fetch_one(&mut *tx).await.during("confirm a sweep")?;
             let Some(seq) = seq else { return Ok(0) };
             let bound = version(seq + 1, 0);
-            let doomed: (i64, i64) =
-                sqlx::query_as(sql(SWEEP_SIZE)).bind(object.0).bind(bound).fetch_one(&mut *tx).await.during("size a sweep")?;
+            let doomed: (i64, i64) = sqlx::query_as(sql(SWEEP_SIZE))
+                .bind(object.0)
+                .bind(bound)
+                .fetch_one(&mut *tx)
+                .await
+                .during("size a sweep")?;
             let last: i64 = sqlx::query_scalar(sql(reserve))
                 .bind(integration)
                 .bind(doomed.0)
@@ -343,7 +350,11 @@ const SWEEP_PENDING: super::sql::Sql = sql!("UPDATE objects SET pending_sweep_se
 /// Deletes what the pass did not show. The version stays below every later page's, so that a record which comes back
 /// lands; the hash is emptied for the same reason.
 const SWEEP: super::sql::Sql = sql!(
-    "UPDATE interactions SET state = 'deleted', content_hash = ", empty_bytes, ", changed_at = ", now, ",
+    "UPDATE interactions SET state = 'deleted', content_hash = ",
+    empty_bytes,
+    ", changed_at = ",
+    now,
+    ",
             batch_id = COALESCE($4, interactions.batch_id), change_seq = $3 + gone.n
      FROM (SELECT external_id, row_number() OVER (ORDER BY external_id) AS n FROM interactions
            WHERE object_id = $1 AND state = 'present' AND version < $2) gone

@@ -37,9 +37,15 @@ impl Store {
         visibility: Duration,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let take = sql!(
-            "UPDATE outbox SET attempts = attempts + 1, available_at = ", now, " + $3 WHERE id IN (
-                SELECT id FROM outbox WHERE queue = $1 AND available_at <= ", now, "
-                ORDER BY order_key, id LIMIT $2", skip_locked, ")
+            "UPDATE outbox SET attempts = attempts + 1, available_at = ",
+            now,
+            " + $3 WHERE id IN (
+                SELECT id FROM outbox WHERE queue = $1 AND available_at <= ",
+            now,
+            "
+                ORDER BY order_key, id LIMIT $2",
+            skip_locked,
+            ")
              RETURNING id, dedup, body, customer_id, attempts, order_key"
         );
         #[derive(sqlx::FromRow)]
@@ -89,7 +95,9 @@ impl Store {
     /// When the database fails.
     pub async fn outbox_depth(&self, queue: QueueName) -> Result<(u64, u64), StoreError> {
         let depth = sql!(
-            "SELECT COALESCE(SUM(CASE WHEN available_at <= ", now, " THEN 1 ELSE 0 END), 0), COUNT(*)
+            "SELECT COALESCE(SUM(CASE WHEN available_at <= ",
+            now,
+            " THEN 1 ELSE 0 END), 0), COUNT(*)
              FROM outbox WHERE queue = $1"
         );
         let (ready, all): (i64, i64) = read!(self, |db, sql| {

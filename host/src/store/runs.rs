@@ -149,18 +149,25 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
         let lock = sql!(
-            "UPDATE objects SET epoch = epoch + 1, attempts = attempts + 1, lease_owner = $3, lease_until = ", now, " + $4
+            "UPDATE objects SET epoch = epoch + 1, attempts = attempts + 1, lease_owner = $3, lease_until = ",
+            now,
+            " + $4
              WHERE id = $1 AND active = 1 AND lease_until IS NULL
                AND EXISTS (SELECT 1 FROM runs r WHERE r.id = $2 AND r.object_id = $1 AND r.state = 'dispatched'
-                           AND r.not_before <= ", now, ")
+                           AND r.not_before <= ",
+            now,
+            ")
              RETURNING epoch, attempts"
         );
         let begin = sql!(
             "UPDATE runs SET state = 'running', claims = claims + 1, epoch = $2, host = $3,
-                             claimed_at = COALESCE(claimed_at, ", now, ")
+                             claimed_at = COALESCE(claimed_at, ",
+            now,
+            ")
              WHERE id = $1"
         );
-        let load = sql!(
+        let load =
+            sql!(
             "SELECT c.id AS customer_id, c.name AS customer_name, i.id AS integration_id, i.name AS integration_name,
                     i.provider, ", text("i.config"), " AS config, i.auth, i.pin, r.connector_digest,
                     CASE WHEN i.paused_until > ", now, " THEN i.paused_until - ", now, " ELSE 0 END AS paused_for_ms,
@@ -179,7 +186,13 @@ impl Store {
                 .await
                 .during("claim a run")?;
             let Some((epoch, attempts)) = locked else { return Ok(None) };
-            sqlx::query(sql(begin)).bind(run.0).bind(epoch).bind(owner).execute(&mut *tx).await.during("claim a run")?;
+            sqlx::query(sql(begin))
+                .bind(run.0)
+                .bind(epoch)
+                .bind(owner)
+                .execute(&mut *tx)
+                .await
+                .during("claim a run")?;
             let row: ClaimRow =
                 sqlx::query_as(sql(load)).bind(object.0).bind(run.0).fetch_one(&mut *tx).await.during("claim a run")?;
             let damaged = |detail| StoreError::Damaged { what: "object", detail };
@@ -333,7 +346,11 @@ impl Store {
                 let ring = sql!(
                     "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
                      VALUES ('process', 'b' || $1,
-                             '{\"v\":1,\"kind\":\"process\",\"batch\":' || $1 || ',\"object\":' || $2 || '}', $3, ", now, ", ", now, ")"
+                             '{\"v\":1,\"kind\":\"process\",\"batch\":' || $1 || ',\"object\":' || $2 || '}', $3, ",
+                    now,
+                    ", ",
+                    now,
+                    ")"
                 );
                 write!(self, "commit a page", |tx, sql| {
                     let fenced: Option<(i64, i64)> = sqlx::query_as(sql(advance))
@@ -390,20 +407,31 @@ impl Store {
                     last_outcome = $4, last_error = $5, fails = $6,
                     state = CASE WHEN $4 = 'quarantined' THEN 'quarantined' ELSE state END,
                     state_reason = CASE WHEN $4 = 'quarantined' THEN $5 ELSE state_reason END,
-                    synced_at = CASE WHEN $4 = 'succeeded' THEN ", now, " ELSE synced_at END,
-                    due_at = ", now, " + CASE WHEN requested = 1 THEN 0
+                    synced_at = CASE WHEN $4 = 'succeeded' THEN ",
+            now,
+            " ELSE synced_at END,
+                    due_at = ",
+            now,
+            " + CASE WHEN requested = 1 THEN 0
                                   WHEN $4 = 'succeeded' THEN CAST(effective_interval_ms * $7 AS BIGINT) ELSE $8 END
              WHERE id = $1 AND epoch = $2 AND lease_owner = $3 RETURNING integration_id"
         );
         let end = sql!(
-            "UPDATE runs SET state = $2, finished_at = ", now, ", error_class = $3, error_message = $4,
+            "UPDATE runs SET state = $2, finished_at = ",
+            now,
+            ", error_class = $3, error_message = $4,
                     requests = requests + $5, guest_log = $6 WHERE id = $1"
         );
-        let stop = sql!("UPDATE integrations SET state = 'needs-auth', state_reason = $2 WHERE id = $1 AND state = 'active'");
+        let stop =
+            sql!("UPDATE integrations SET state = 'needs-auth', state_reason = $2 WHERE id = $1 AND state = 'active'");
         let hold = sql!("UPDATE objects SET held = 1 WHERE integration_id = $1");
         // The other objects of a rate-limited integration wait as well, without a run each to find out.
         let wait = sql!(
-            "UPDATE objects SET due_at = ", now, " + $2 WHERE integration_id = $1 AND active = 0 AND due_at < ", now, " + $2"
+            "UPDATE objects SET due_at = ",
+            now,
+            " + $2 WHERE integration_id = $1 AND active = 0 AND due_at < ",
+            now,
+            " + $2"
         );
         let state = finish.outcome.state();
         let error = finish.outcome.error();
@@ -434,11 +462,21 @@ impl Store {
                 .during("finish a run")?;
             match &finish.outcome {
                 Outcome::NeedsAuth { .. } => {
-                    sqlx::query(sql(stop)).bind(integration).bind(&message).execute(&mut *tx).await.during("finish a run")?;
+                    sqlx::query(sql(stop))
+                        .bind(integration)
+                        .bind(&message)
+                        .execute(&mut *tx)
+                        .await
+                        .during("finish a run")?;
                     sqlx::query(sql(hold)).bind(integration).execute(&mut *tx).await.during("finish a run")?;
                 }
                 Outcome::RateLimited { retry_after_ms: Some(pause) } => {
-                    sqlx::query(sql(wait)).bind(integration).bind(*pause).execute(&mut *tx).await.during("finish a run")?;
+                    sqlx::query(sql(wait))
+                        .bind(integration)
+                        .bind(*pause)
+                        .execute(&mut *tx)
+                        .await
+                        .during("finish a run")?;
                 }
                 _ => {}
             }
@@ -464,7 +502,11 @@ impl Store {
              WHERE id = $1 AND epoch = $2 AND lease_owner = $3 RETURNING active"
         );
         let again = sql!(
-            "UPDATE runs SET state = 'dispatched', slice = slice + $2, sent_at = ", now, ", not_before = ", now, " + $3
+            "UPDATE runs SET state = 'dispatched', slice = slice + $2, sent_at = ",
+            now,
+            ", not_before = ",
+            now,
+            " + $3
              WHERE id = $1"
         );
         let cancel = sql!("UPDATE runs SET state = 'cancelled', finished_at = ", now, " WHERE id = $1");

@@ -74,12 +74,20 @@ impl Store {
     /// The same in three statements: SQLite has no data-modifying CTE, but one writer at a time.
     async fn dispatch_due_sqlite(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
         let due = sql!(
-            "SELECT 1 FROM objects WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ", now, "
-               AND (dispatched_at IS NULL OR dispatched_at <= ", now, " - $1) LIMIT 1"
+            "SELECT 1 FROM objects WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
+            now,
+            "
+               AND (dispatched_at IS NULL OR dispatched_at <= ",
+            now,
+            " - $1) LIMIT 1"
         );
         // A look without the write lock first: most ticks find nothing.
         let any: Option<i64> = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(due)).bind(millis(throttle).max(1)).fetch_optional(db).await.during("look for due")?
+            sqlx::query_scalar(sql(due))
+                .bind(millis(throttle).max(1))
+                .fetch_optional(db)
+                .await
+                .during("look for due")?
         });
         if any.is_none() {
             return Ok(0);
@@ -89,9 +97,15 @@ impl Store {
             "INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
              SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
                     CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
-             FROM (SELECT id, due_at, dispatched_at, requested, ", now, " AS now FROM objects
-                   WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ", now, "
-                     AND (dispatched_at IS NULL OR dispatched_at <= ", now, " - $2)
+             FROM (SELECT id, due_at, dispatched_at, requested, ",
+            now,
+            " AS now FROM objects
+                   WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
+            now,
+            "
+                     AND (dispatched_at IS NULL OR dispatched_at <= ",
+            now,
+            " - $2)
                    ORDER BY due_at LIMIT $1)"
         );
         let messages = sql!(
@@ -102,7 +116,9 @@ impl Store {
              FROM runs r JOIN objects o ON o.id = r.object_id WHERE r.id > $1"
         );
         let claimed = sql!(
-            "UPDATE objects SET active = 1, requested = 0, dispatched_at = ", now, "
+            "UPDATE objects SET active = 1, requested = 0, dispatched_at = ",
+            now,
+            "
              WHERE id IN (SELECT object_id FROM runs WHERE id > $1)"
         );
         write!(self, "dispatch", |tx, sql| {
@@ -135,15 +151,25 @@ impl Store {
 
     async fn reclaim_expired(&self, limit: u32) -> Result<u64, StoreError> {
         let expired = sql!(
-            "SELECT o.id FROM objects o WHERE o.lease_until < ", now, " ORDER BY o.lease_until LIMIT $1", skip_locked
+            "SELECT o.id FROM objects o WHERE o.lease_until < ",
+            now,
+            " ORDER BY o.lease_until LIMIT $1",
+            skip_locked
         );
         // The epoch grows here already: whoever held the lease is fenced from now on, not only from the next claim on.
         let release = sql!(
-            "UPDATE objects SET epoch = epoch + 1, lease_owner = NULL, lease_until = NULL WHERE id IN ", ids("$1")
+            "UPDATE objects SET epoch = epoch + 1, lease_owner = NULL, lease_until = NULL WHERE id IN ",
+            ids("$1")
         );
         let runs = sql!(
-            "UPDATE runs SET state = 'dispatched', sent_at = ", now, ", not_before = ", now, "
-             WHERE state = 'running' AND object_id IN ", ids("$1"), " RETURNING id"
+            "UPDATE runs SET state = 'dispatched', sent_at = ",
+            now,
+            ", not_before = ",
+            now,
+            "
+             WHERE state = 'running' AND object_id IN ",
+            ids("$1"),
+            " RETURNING id"
         );
         let any: bool = read!(self, |db, sql| {
             sqlx::query_scalar(sql(sql!("SELECT EXISTS (SELECT 1 FROM objects WHERE lease_until < ", now, ")")))
@@ -172,8 +198,13 @@ impl Store {
 
     async fn resend_unclaimed(&self, after: Duration, limit: u32) -> Result<u64, StoreError> {
         let silent = sql!(
-            "SELECT id FROM runs WHERE state = 'dispatched' AND sent_at < ", now, " - $1 AND not_before < ", now, " - $1
-             ORDER BY sent_at LIMIT $2", skip_locked
+            "SELECT id FROM runs WHERE state = 'dispatched' AND sent_at < ",
+            now,
+            " - $1 AND not_before < ",
+            now,
+            " - $1
+             ORDER BY sent_at LIMIT $2",
+            skip_locked
         );
         let sent = sql!("UPDATE runs SET sent_at = ", now, " WHERE id IN ", ids("$1"));
         write!(self, "ring again for unclaimed runs", |tx, sql| {
@@ -199,15 +230,24 @@ impl Store {
             "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
              SELECT 'process', 'o' || b.object_id,
                     '{\"v\":1,\"kind\":\"process\",\"batch\":' || MAX(b.id) || ',\"object\":' || b.object_id || '}',
-                    MAX(o.customer_id), MIN(b.committed_at), ", now, "
+                    MAX(o.customer_id), MIN(b.committed_at), ",
+            now,
+            "
              FROM batches b JOIN objects o ON o.id = b.object_id
-             WHERE b.state = 'committed' AND b.committed_at < ", now, " - $1
+             WHERE b.state = 'committed' AND b.committed_at < ",
+            now,
+            " - $1
              GROUP BY b.object_id LIMIT $2
              ON CONFLICT (queue, dedup) DO NOTHING"
         );
-        let unlanded = sql!("SELECT EXISTS (SELECT 1 FROM batches WHERE state = 'committed' AND committed_at < ", now, " - $1)");
+        let unlanded =
+            sql!("SELECT EXISTS (SELECT 1 FROM batches WHERE state = 'committed' AND committed_at < ", now, " - $1)");
         let any: bool = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(unlanded)).bind(millis(after)).fetch_one(db).await.during("look for unlanded batches")?
+            sqlx::query_scalar(sql(unlanded))
+                .bind(millis(after))
+                .fetch_one(db)
+                .await
+                .during("look for unlanded batches")?
         });
         if !any {
             return Ok(0);
@@ -235,7 +275,11 @@ impl Store {
     ) -> Result<u64, StoreError> {
         // The providers' layer lives in the configuration: it comes in as a JSON object of name to milliseconds.
         let statement = sql!(
-            "WITH provider_intervals AS (SELECT key AS provider, ", int("value"), " AS interval_ms FROM ", each("$2"), ")
+            "WITH provider_intervals AS (SELECT key AS provider, ",
+            int("value"),
+            " AS interval_ms FROM ",
+            each("$2"),
+            ")
              UPDATE objects SET
                 effective_interval_ms = l.interval_ms,
                 due_at = CASE WHEN synced_at IS NULL OR fails > 0 OR requested = 1 THEN due_at
@@ -267,6 +311,8 @@ pub(super) const RING_RUNS: super::sql::Sql = sql!(
      SELECT 'retrieve', 'r' || r.id,
             '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || r.id || ',\"object\":' || r.object_id || '}',
             o.customer_id, r.not_before, r.not_before
-     FROM runs r JOIN objects o ON o.id = r.object_id WHERE r.id IN ", ids("$1"), "
+     FROM runs r JOIN objects o ON o.id = r.object_id WHERE r.id IN ",
+    ids("$1"),
+    "
      ON CONFLICT (queue, dedup) DO UPDATE SET attempts = outbox.attempts + 1, available_at = EXCLUDED.available_at"
 );

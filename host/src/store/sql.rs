@@ -23,28 +23,66 @@ macro_rules! sql {
 }
 
 macro_rules! part {
-    ($dialect:ident $text:literal) => { $text };
-    (postgres now) => { "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT" };
-    (sqlite now) => { "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)" };
-    (postgres skip_locked) => { " FOR UPDATE SKIP LOCKED" };
-    (postgres skip_locked($of:literal)) => { concat!(" FOR UPDATE OF ", $of, " SKIP LOCKED") };
-    (sqlite skip_locked $(($of:literal))?) => { "" };
-    (postgres lock) => { " FOR UPDATE" };
-    (sqlite lock) => { "" };
-    (postgres empty_bytes) => { "''::BYTEA" };
-    (sqlite empty_bytes) => { "X''" };
-    (postgres json($n:literal)) => { concat!("CAST(", $n, " AS JSONB)") };
-    (sqlite json($n:literal)) => { $n };
-    (postgres text($column:literal)) => { concat!($column, "::TEXT") };
-    (sqlite text($column:literal)) => { $column };
+    ($dialect:ident $text:literal) => {
+        $text
+    };
+    (postgres now) => {
+        "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"
+    };
+    (sqlite now) => {
+        "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)"
+    };
+    (postgres skip_locked) => {
+        " FOR UPDATE SKIP LOCKED"
+    };
+    (postgres skip_locked($of:literal)) => {
+        concat!(" FOR UPDATE OF ", $of, " SKIP LOCKED")
+    };
+    (sqlite skip_locked $(($of:literal))?) => {
+        ""
+    };
+    (postgres lock) => {
+        " FOR UPDATE"
+    };
+    (sqlite lock) => {
+        ""
+    };
+    (postgres empty_bytes) => {
+        "''::BYTEA"
+    };
+    (sqlite empty_bytes) => {
+        "X''"
+    };
+    (postgres json($n:literal)) => {
+        concat!("CAST(", $n, " AS JSONB)")
+    };
+    (sqlite json($n:literal)) => {
+        $n
+    };
+    (postgres text($column:literal)) => {
+        concat!($column, "::TEXT")
+    };
+    (sqlite text($column:literal)) => {
+        $column
+    };
     (postgres ids($n:literal)) => {
         concat!("(SELECT value::BIGINT FROM jsonb_array_elements_text(CAST(", $n, " AS JSONB)))")
     };
-    (postgres each($n:literal)) => { concat!("jsonb_each_text(CAST(", $n, " AS JSONB))") };
-    (sqlite each($n:literal)) => { concat!("json_each(", $n, ")") };
-    (postgres int($expr:literal)) => { concat!("CAST(", $expr, " AS BIGINT)") };
-    (sqlite int($expr:literal)) => { concat!("CAST(", $expr, " AS INTEGER)") };
-    (sqlite ids($n:literal)) => { concat!("(SELECT value FROM json_each(", $n, "))") };
+    (postgres each($n:literal)) => {
+        concat!("jsonb_each_text(CAST(", $n, " AS JSONB))")
+    };
+    (sqlite each($n:literal)) => {
+        concat!("json_each(", $n, ")")
+    };
+    (postgres int($expr:literal)) => {
+        concat!("CAST(", $expr, " AS BIGINT)")
+    };
+    (sqlite int($expr:literal)) => {
+        concat!("CAST(", $expr, " AS INTEGER)")
+    };
+    (sqlite ids($n:literal)) => {
+        concat!("(SELECT value FROM json_each(", $n, "))")
+    };
 }
 
 pub(crate) use {part, sql};

@@ -53,10 +53,14 @@ impl Store {
             "SELECT (SELECT COUNT(*) FROM customers) AS customers,
                     (SELECT COUNT(*) FROM integrations) AS integrations,
                     (SELECT COUNT(*) FROM integrations WHERE state = 'needs-auth') AS needs_auth,
-                    (SELECT COUNT(*) FROM integrations WHERE paused_until > ", now, ") AS rate_limited,
+                    (SELECT COUNT(*) FROM integrations WHERE paused_until > ",
+            now,
+            ") AS rate_limited,
                     COUNT(*) AS objects,
                     COALESCE(SUM(CASE WHEN synced_at IS NULL THEN 1 ELSE 0 END), 0) AS never_synced,
-                    COALESCE(SUM(CASE WHEN synced_at < ", now, " - 2 * effective_interval_ms - 300000
+                    COALESCE(SUM(CASE WHEN synced_at < ",
+            now,
+            " - 2 * effective_interval_ms - 300000
                                        AND state = 'active' AND held = 0 THEN 1 ELSE 0 END), 0) AS late,
                     COALESCE(SUM(CASE WHEN fails > 0 THEN 1 ELSE 0 END), 0) AS failing,
                     COALESCE(SUM(CASE WHEN state = 'paused' OR held = 1 THEN 1 ELSE 0 END), 0) AS paused,

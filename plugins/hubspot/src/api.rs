@@ -61,10 +61,7 @@ impl<'c> Api<'c> {
         // A token that HubSpot no longer takes is a validation error like any other.
         let response = ask(request.query("after", after))?;
         if response.status == 400 {
-            self.ctx.warn(&format!(
-                "HubSpot no longer knows the page: {}",
-                response.excerpt()
-            ));
+            self.ctx.warn(&format!("HubSpot no longer knows the page: {}", response.excerpt()));
             return Err(Error::CursorExpired(None));
         }
         checked(response)
@@ -76,12 +73,7 @@ impl<'c> Api<'c> {
     }
 
     /// Up to 100 records by id.
-    pub(crate) fn batch(
-        &self,
-        object: &str,
-        properties: &[&str],
-        ids: &[&str],
-    ) -> Result<Response, Error> {
+    pub(crate) fn batch(&self, object: &str, properties: &[&str], ids: &[&str]) -> Result<Response, Error> {
         let inputs: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
         let body = json!({ "properties": properties, "inputs": inputs });
         self.read_by_post(format!("{BASE}/crm/v3/objects/{object}/batch/read"), &body)
@@ -102,7 +94,5 @@ fn ask(request: RequestBuilder<'_>) -> Result<Response, Error> {
 
 /// HubSpot's clock. Windows are cut by it alone, so an answer without one is of no use.
 pub(crate) fn server_time(response: &Response) -> Result<u64, Error> {
-    response
-        .date_ms()
-        .ok_or_else(|| Error::Unexpected("an answer without a Date header".to_owned()))
+    response.date_ms().ok_or_else(|| Error::Unexpected("an answer without a Date header".to_owned()))
 }

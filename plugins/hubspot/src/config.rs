@@ -51,9 +51,6 @@ impl Config {
 
     /// Rows to ask for: what was configured, else what the host would like, at most what the endpoint gives.
     pub(crate) fn limit(&self, ctx: &Context<'_>, max: u32) -> u32 {
-        self.page_size
-            .or(ctx.page_size())
-            .unwrap_or(max)
-            .clamp(1, max)
+        self.page_size.or(ctx.page_size()).unwrap_or(max).clamp(1, max)
     }
 }

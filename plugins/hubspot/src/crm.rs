@@ -40,12 +40,7 @@ pub(crate) fn fetch(
         None => Cursor::Full(Full::default()),
     };
     let properties = Properties::new(object.properties(config.extra_properties(object.name)));
-    let reader = Reader {
-        api,
-        object,
-        config,
-        properties,
-    };
+    let reader = Reader { api, object, config, properties };
     match at {
         Cursor::Full(full) => reader.full(full),
         Cursor::Incr(window) => reader.window(window),
@@ -64,17 +59,10 @@ impl Reader<'_> {
     fn full(&self, full: Full) -> Result<Page, Error> {
         let asked = self.properties.in_url();
         let (records, (after, t0)) = fitting(self.limit(LIST_ROWS), |limit| {
-            let list = List {
-                archived: false,
-                properties: &asked.with,
-                limit,
-                after: full.list_after.as_deref(),
-            };
+            let list = List { archived: false, properties: &asked.with, limit, after: full.list_after.as_deref() };
             let response = self.api.list(self.object.name, &list)?;
             let listing = Listing::parse(&response)?;
-            let records =
-                self.properties
-                    .records(self.api, self.object, &listing.rows()?, asked.by_id)?;
+            let records = self.properties.records(self.api, self.object, &listing.rows()?, asked.by_id)?;
             // The answer is older than its Date, by less than what settles.
             let t0 = match full.t0 {
                 Some(t0) => t0,
@@ -84,42 +72,22 @@ impl Reader<'_> {
         })
         // Keeps t0: what was archived or changed since the first attempt is still to be found.
         .map_err(|error| {
-            resume(error, || {
-                Cursor::Full(Full {
-                    t0: full.t0,
-                    list_after: None,
-                    restarts: full.restarts + 1,
-                })
-            })
+            resume(error, || Cursor::Full(Full { t0: full.t0, list_after: None, restarts: full.restarts + 1 }))
         })?;
 
         Ok(match after {
             Some(after) => {
-                let next = Full {
-                    t0: Some(t0),
-                    list_after: Some(after),
-                    restarts: full.restarts,
-                };
+                let next = Full { t0: Some(t0), list_after: Some(after), restarts: full.restarts };
                 Page::more(records, cursor::encode(&Cursor::Full(next)))
             }
             // What was archived before t0 was never read, so the archived list counts as walked at t0.
-            None => Page::more(
-                records,
-                incr(t0.saturating_sub(self.config.overlap_ms()), t0),
-            )
-            .pass_complete(),
+            None => Page::more(records, incr(t0.saturating_sub(self.config.overlap_ms()), t0)).pass_complete(),
         })
     }
 
     fn window(&self, window: Window) -> Result<Page, Error> {
-        let asked = self
-            .properties
-            .in_search(|names| self.search(&window, names));
-        let max = if asked.by_id {
-            BATCH as u32
-        } else {
-            SEARCH_ROWS
-        };
+        let asked = self.properties.in_search(|names| self.search(&window, names));
+        let max = if asked.by_id { BATCH as u32 } else { SEARCH_ROWS };
         let (records, step) = fitting(self.limit(max), |limit| {
             let mut body = asked.with.clone();
             if let Some(body) = body.as_object_mut() {
@@ -129,40 +97,22 @@ impl Reader<'_> {
             let now = server_time(&response)?;
             // The first answer tells HubSpot's time, so its query has no end yet: what it shows from beyond the end is
             // met again in the next window.
-            let hi = window
-                .hi
-                .unwrap_or_else(|| now.saturating_sub(self.config.settle_ms()));
+            let hi = window.hi.unwrap_or_else(|| now.saturating_sub(self.config.settle_ms()));
             if hi <= window.lo {
                 return Ok((Vec::new(), Step::NoWidth));
             }
             let listing = Listing::parse(&response)?;
             let rows = listing.rows()?;
             let last_id = ascending(&rows, window.last_id)?;
-            let records = self
-                .properties
-                .records(self.api, self.object, &rows, asked.by_id)?;
-            let all = rows.is_empty()
-                || listing
-                    .total
-                    .is_some_and(|total| total <= rows.len() as u64);
-            Ok((
-                records,
-                if all {
-                    Step::End { hi, now }
-                } else {
-                    Step::Next { hi, last_id }
-                },
-            ))
+            let records = self.properties.records(self.api, self.object, &rows, asked.by_id)?;
+            let all = rows.is_empty() || listing.total.is_some_and(|total| total <= rows.len() as u64);
+            Ok((records, if all { Step::End { hi, now } } else { Step::Next { hi, last_id } }))
         })?;
 
         Ok(match step {
             Step::NoWidth => Page::done(records, incr(window.lo, window.walked)),
             Step::Next { hi, last_id } => {
-                let next = Window {
-                    hi: Some(hi),
-                    last_id,
-                    ..window
-                };
+                let next = Window { hi: Some(hi), last_id, ..window };
                 Page::more(records, cursor::encode(&Cursor::Incr(next)))
             }
             Step::End { hi, now } => {
@@ -170,13 +120,7 @@ impl Reader<'_> {
                 if now.saturating_sub(window.walked) < self.config.archived_every_ms() {
                     return Ok(Page::done(records, incr(lo, window.walked)));
                 }
-                let walk = Walk {
-                    lo,
-                    walked: window.walked,
-                    started: now,
-                    archived_after: None,
-                    restarts: 0,
-                };
+                let walk = Walk { lo, walked: window.walked, started: now, archived_after: None, restarts: 0 };
                 Page::more(records, cursor::encode(&Cursor::Archived(walk)))
             }
         })
@@ -185,12 +129,8 @@ impl Reader<'_> {
     fn walk(&self, walk: Walk) -> Result<Page, Error> {
         let since = walk.walked.saturating_sub(self.config.overlap_ms());
         let (records, after) = fitting(self.limit(LIST_ROWS), |limit| {
-            let list = List {
-                archived: true,
-                properties: "hs_object_id",
-                limit,
-                after: walk.archived_after.as_deref(),
-            };
+            let list =
+                List { archived: true, properties: "hs_object_id", limit, after: walk.archived_after.as_deref() };
             let response = self.api.list(self.object.name, &list)?;
             let listing = Listing::parse(&response)?;
             let rows = listing.rows()?;
@@ -198,20 +138,13 @@ impl Reader<'_> {
             Ok((news.map(Row::tombstone).collect(), listing.after()))
         })
         .map_err(|error| {
-            let again = Walk {
-                archived_after: None,
-                restarts: walk.restarts + 1,
-                ..walk.clone()
-            };
+            let again = Walk { archived_after: None, restarts: walk.restarts + 1, ..walk.clone() };
             resume(error, || Cursor::Archived(again))
         })?;
 
         Ok(match after {
             Some(after) => {
-                let next = Walk {
-                    archived_after: Some(after),
-                    ..walk
-                };
+                let next = Walk { archived_after: Some(after), ..walk };
                 Page::more(records, cursor::encode(&Cursor::Archived(next)))
             }
             None => Page::done(records, incr(walk.lo, walk.started)),
@@ -226,8 +159,7 @@ impl Reader<'_> {
             json!({"propertyName": "hs_object_id", "operator": "GT", "value": window.last_id.to_string()}),
         ];
         if let Some(hi) = window.hi {
-            filters
-                .push(json!({"propertyName": modified, "operator": "LT", "value": hi.to_string()}));
+            filters.push(json!({"propertyName": modified, "operator": "LT", "value": hi.to_string()}));
         }
         json!({
             "filterGroups": [{"filters": filters}],
@@ -266,20 +198,15 @@ fn resume(error: Error, position: impl FnOnce() -> Cursor) -> Error {
 
 /// The id of the last row. Progress is by id alone, so rows out of order would be rows lost: refuse them.
 fn ascending(rows: &[Row<'_>], after: u64) -> Result<u64, Error> {
-    rows.iter()
-        .try_fold(after, |last, row| match row.number()? {
-            id if id > last => Ok(id),
-            id => Err(Error::Unexpected(format!(
-                "a search by id shows {id} after {last}"
-            ))),
-        })
+    rows.iter().try_fold(after, |last, row| match row.number()? {
+        id if id > last => Ok(id),
+        id => Err(Error::Unexpected(format!("a search by id shows {id} after {last}"))),
+    })
 }
 
 /// Whether a row was archived at this time or later; one that does not say when counts.
 fn archived_since(row: &Row<'_>, since: u64) -> bool {
-    row.archived_at()
-        .and_then(time::parse_rfc3339_ms)
-        .is_none_or(|at| at >= since)
+    row.archived_at().and_then(time::parse_rfc3339_ms).is_none_or(|at| at >= since)
 }
 
 /// Reads fewer rows at once until they fit the host's page: records can be large, and merges can be many.

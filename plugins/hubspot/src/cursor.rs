@@ -66,12 +66,7 @@ impl Versioned for Cursor {
 impl Window {
     /// A window that waits for its first page.
     pub(crate) fn opening(lo: u64, walked: u64) -> Self {
-        Self {
-            lo,
-            hi: None,
-            last_id: 0,
-            walked,
-        }
+        Self { lo, hi: None, last_id: 0, walked }
     }
 }
 

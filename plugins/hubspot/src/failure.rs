@@ -51,13 +51,6 @@ fn describe(response: &Response, body: &Body) -> String {
     if body.message.is_empty() {
         return format!("status {}: {}", response.status, response.excerpt());
     }
-    let category = if body.category.is_empty() {
-        "no category"
-    } else {
-        &body.category
-    };
-    format!(
-        "status {}, {category}: {} (correlation {})",
-        response.status, body.message, body.correlation_id
-    )
+    let category = if body.category.is_empty() { "no category" } else { &body.category };
+    format!("status {}, {category}: {} (correlation {})", response.status, body.message, body.correlation_id)
 }

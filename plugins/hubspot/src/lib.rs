@@ -39,9 +39,7 @@ impl Connector for HubSpot {
         match Api::new(ctx).probe() {
             // A token that lacks this one scope is still a token.
             Err(Error::Forbidden(message)) => {
-                ctx.warn(&format!(
-                    "the credentials are good but may not read contacts: {message}"
-                ));
+                ctx.warn(&format!("the credentials are good but may not read contacts: {message}"));
                 Ok(())
             }
             answer => answer,
@@ -61,10 +59,7 @@ impl Connector for HubSpot {
         }
         match objects::find(object) {
             Some(object) => crm::fetch(&api, object, &config, cursor),
-            None => Err(Error::other(
-                "unknown-object",
-                format!("HubSpot has no object {object:?} here"),
-            )),
+            None => Err(Error::other("unknown-object", format!("HubSpot has no object {object:?} here"))),
         }
     }
 }

@@ -79,8 +79,7 @@ impl<'a> Row<'a> {
     /// The id as the number it is: "9" comes before "10".
     pub(crate) fn number(&self) -> Result<u64, Error> {
         let id = &self.known.id;
-        id.parse()
-            .map_err(|_| Error::Unexpected(format!("an id that is no number: {id:?}")))
+        id.parse().map_err(|_| Error::Unexpected(format!("an id that is no number: {id:?}")))
     }
 
     /// When it was archived.
@@ -90,10 +89,7 @@ impl<'a> Row<'a> {
 
     /// The record as it is.
     pub(crate) fn present(&self) -> Interaction {
-        stamped(
-            Interaction::present(self.id(), self.raw),
-            self.known.updated_at.as_deref(),
-        )
+        stamped(Interaction::present(self.id(), self.raw), self.known.updated_at.as_deref())
     }
 
     /// The tombstone of an archived record. Archiving need not move `updatedAt`, so its own stamp counts.
@@ -111,10 +107,7 @@ impl<'a> Row<'a> {
     /// in no list, not even in the archived one.
     pub(crate) fn losers(&self) -> Vec<Interaction> {
         let properties = &self.known.properties;
-        let lists = [
-            &properties.hs_merged_object_ids,
-            &properties.hs_calculated_merged_vids,
-        ];
+        let lists = [&properties.hs_merged_object_ids, &properties.hs_calculated_merged_vids];
         let mut ids: Vec<&str> = Vec::new();
         for entry in lists.into_iter().flatten().flat_map(|list| list.split(';')) {
             // The older property writes `id:timestamp`, and names the survivor too.
@@ -125,9 +118,7 @@ impl<'a> Row<'a> {
             }
         }
         let at = self.known.updated_at.as_deref();
-        ids.into_iter()
-            .map(|id| stamped(Interaction::merged(id, self.id()), at))
-            .collect()
+        ids.into_iter().map(|id| stamped(Interaction::merged(id, self.id()), at)).collect()
     }
 }
 

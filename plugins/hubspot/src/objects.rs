@@ -30,15 +30,7 @@ const OBJECTS: [CrmObject; 6] = [
         name: "companies",
         interaction_type: "account",
         modified: MODIFIED,
-        properties: &[
-            "name",
-            "domain",
-            "industry",
-            "hubspot_owner_id",
-            "lifecyclestage",
-            "createdate",
-            MERGED,
-        ],
+        properties: &["name", "domain", "industry", "hubspot_owner_id", "lifecyclestage", "createdate", MERGED],
     },
     CrmObject {
         name: "contacts",
@@ -109,13 +101,7 @@ const OBJECTS: [CrmObject; 6] = [
         name: "notes",
         interaction_type: "note",
         modified: MODIFIED,
-        properties: &[
-            "hs_note_body",
-            "hs_timestamp",
-            "hs_attachment_ids",
-            "hubspot_owner_id",
-            "hs_createdate",
-        ],
+        properties: &["hs_note_body", "hs_timestamp", "hs_attachment_ids", "hubspot_owner_id", "hs_createdate"],
     },
 ];
 
@@ -131,15 +117,11 @@ pub(crate) fn find(name: &str) -> Option<&'static CrmObject> {
 /// Everything that can be read.
 pub(crate) fn discover() -> Vec<ObjectType> {
     let crm = OBJECTS.iter().map(|object| {
-        ObjectType::incremental(object.name, object.interaction_type)
-            .schema(CRM_SCHEMA)
-            .deletes(DeleteMode::Tombstones)
+        ObjectType::incremental(object.name, object.interaction_type).schema(CRM_SCHEMA).deletes(DeleteMode::Tombstones)
     });
     // By absence: an owner who is gone altogether is in neither pass. Archived ones come as tombstones besides, because
     // records still name them.
-    let owners = ObjectType::full(OWNERS, "user")
-        .schema(OWNER_SCHEMA)
-        .deletes(DeleteMode::ByAbsence);
+    let owners = ObjectType::full(OWNERS, "user").schema(OWNER_SCHEMA).deletes(DeleteMode::ByAbsence);
     crm.chain([owners]).collect()
 }
 

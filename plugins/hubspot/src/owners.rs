@@ -25,27 +25,15 @@ pub(crate) fn fetch(api: &Api<'_>, config: &Config, at: Option<&str>) -> Result<
     };
     let response = api.owners(&list)?;
     let listing = Listing::parse(&response)?;
-    let record = if at.archived {
-        Row::tombstone_with_data
-    } else {
-        Row::present
-    };
+    let record = if at.archived { Row::tombstone_with_data } else { Row::present };
     let records = listing.rows()?.iter().map(record).collect();
 
     let next = match listing.after() {
-        Some(after) => OwnersCursor {
-            after: Some(after),
-            ..at
-        },
+        Some(after) => OwnersCursor { after: Some(after), ..at },
         None if at.archived => {
-            return Ok(
-                Page::done(records, cursor::encode(&OwnersCursor::default())).pass_complete(),
-            );
+            return Ok(Page::done(records, cursor::encode(&OwnersCursor::default())).pass_complete());
         }
-        None => OwnersCursor {
-            archived: true,
-            after: None,
-        },
+        None => OwnersCursor { archived: true, after: None },
     };
     Ok(Page::more(records, cursor::encode(&next)))
 }

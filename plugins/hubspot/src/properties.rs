@@ -48,10 +48,7 @@ impl<'a> Properties<'a> {
         if with.len() + 2 * self.names.len() <= URL_CHARACTERS {
             Asked { with, by_id: false }
         } else {
-            Asked {
-                with: ID_ONLY.to_owned(),
-                by_id: true,
-            }
+            Asked { with: ID_ONLY.to_owned(), by_id: true }
         }
     }
 
@@ -61,10 +58,7 @@ impl<'a> Properties<'a> {
         if with.to_string().len() <= SEARCH_CHARACTERS {
             Asked { with, by_id: false }
         } else {
-            Asked {
-                with: body(&[ID_ONLY]),
-                by_id: true,
-            }
+            Asked { with: body(&[ID_ONLY]), by_id: true }
         }
     }
 

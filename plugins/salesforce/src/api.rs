@@ -51,12 +51,8 @@ pub(crate) struct Job {
 impl Job {
     /// The second of its creation by Salesforce's clock.
     pub(crate) fn created(&self) -> Result<u64, Error> {
-        stamp::parse(&self.created).ok_or_else(|| {
-            Error::Unexpected(format!(
-                "createdDate {:?} of a job is no time",
-                self.created
-            ))
-        })
+        stamp::parse(&self.created)
+            .ok_or_else(|| Error::Unexpected(format!("createdDate {:?} of a job is no time", self.created)))
     }
 }
 
@@ -88,14 +84,8 @@ impl<'a> Api<'a> {
         match self.send(request) {
             Ok(response) => Ok(parse::<QueryAnswer<'_>>(&response).map(drop)?),
             Err(Failure::NotFound(why)) => {
-                let Config {
-                    api_version,
-                    domain,
-                    ..
-                } = self.config;
-                Err(Error::InvalidConfig(format!(
-                    "{domain} does not serve api_version {api_version}: {why}"
-                )))
+                let Config { api_version, domain, .. } = self.config;
+                Err(Error::InvalidConfig(format!("{domain} does not serve api_version {api_version}: {why}")))
             }
             Err(failure) => Err(failure.into()),
         }
@@ -104,10 +94,9 @@ impl<'a> Api<'a> {
     pub(crate) fn describe(&self, object: &str) -> Result<Described, Failure> {
         match self.send(self.get(&format!("/sobjects/{object}/describe"))) {
             Ok(response) => Ok(parse(&response)?),
-            Err(Failure::NotFound(why)) => Err(Error::Forbidden(format!(
-                "{object} does not exist or this user may not see it: {why}"
-            ))
-            .into()),
+            Err(Failure::NotFound(why)) => {
+                Err(Error::Forbidden(format!("{object} does not exist or this user may not see it: {why}")).into())
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -128,26 +117,15 @@ impl<'a> Api<'a> {
         })?;
         // `Date` is written when the answer is, and the rows may have been read two minutes earlier. The host's clock
         // may be wrong, but it can tell how long that was.
-        let date_ms = response
-            .date_ms()
-            .ok_or_else(|| Error::Unexpected("an answer has no Date header".to_owned()))?;
+        let date_ms = response.date_ms().ok_or_else(|| Error::Unexpected("an answer has no Date header".to_owned()))?;
 
         let answer = parse::<QueryAnswer<'_>>(&response)?;
-        let records = answer
-            .records
-            .into_iter()
-            .map(Record::from_rest)
-            .collect::<Result<_, _>>()?;
-        Ok(Rows {
-            records,
-            done: answer.done,
-            asked_at: date_ms.saturating_sub(took_ms) / 1_000,
-        })
+        let records = answer.records.into_iter().map(Record::from_rest).collect::<Result<_, _>>()?;
+        Ok(Rows { records, done: answer.done, asked_at: date_ms.saturating_sub(took_ms) / 1_000 })
     }
 
     fn query_request(&self, soql: &str, deleted_too: bool) -> RequestBuilder<'a> {
-        self.get(if deleted_too { "/queryAll" } else { "/query" })
-            .query("q", soql)
+        self.get(if deleted_too { "/queryAll" } else { "/query" }).query("q", soql)
     }
 
     pub(crate) fn create_job(&self, soql: &str, deleted_too: bool) -> Result<Job, Failure> {
@@ -159,19 +137,12 @@ impl<'a> Api<'a> {
             "lineEnding": "LF",
         });
         let url = self.url("/jobs/query");
-        let response = self.send(
-            self.ctx
-                .post(url)
-                .header("accept", "application/json")
-                .json(&body),
-        )?;
+        let response = self.send(self.ctx.post(url).header("accept", "application/json").json(&body))?;
         Ok(parse(&response)?)
     }
 
     pub(crate) fn job(&self, id: &str) -> Result<Job, Failure> {
-        let response = self
-            .send(self.get(&format!("/jobs/query/{id}")))
-            .map_err(gone)?;
+        let response = self.send(self.get(&format!("/jobs/query/{id}"))).map_err(gone)?;
         Ok(parse(&response)?)
     }
 
@@ -185,11 +156,7 @@ impl<'a> Api<'a> {
         fields: &FieldList,
     ) -> Result<ResultSet, Failure> {
         let url = self.url(&format!("/jobs/query/{job}/results"));
-        let request = self
-            .ctx
-            .get(url)
-            .header("accept", "text/csv")
-            .query("maxRecords", rows.to_string());
+        let request = self.ctx.get(url).header("accept", "text/csv").query("maxRecords", rows.to_string());
         let request = match locator {
             Some(locator) => request.query("locator", locator),
             None => request,
@@ -198,27 +165,17 @@ impl<'a> Api<'a> {
         if failure::is_html(&response) {
             return Err(Error::Unavailable(format!("not a result: {}", response.excerpt())).into());
         }
-        let record_url = format!(
-            "/services/data/{}/sobjects/{object}/",
-            self.config.api_version
-        );
+        let record_url = format!("/services/data/{}/sobjects/{object}/", self.config.api_version);
         let records = rows::records(&response.body, object, &record_url, fields)?;
 
         // A CSV file that was cut at the end of a line looks complete; the header tells.
-        let announced = response
-            .header("sforce-numberofrecords")
-            .and_then(|value| value.trim().parse::<usize>().ok());
+        let announced = response.header("sforce-numberofrecords").and_then(|value| value.trim().parse::<usize>().ok());
         if let Some(announced) = announced.filter(|announced| *announced != records.len()) {
-            let why = format!(
-                "a result set has {} rows instead of {announced}",
-                records.len()
-            );
+            let why = format!("a result set has {} rows instead of {announced}", records.len());
             return Err(Error::Unavailable(why).into());
         }
         let next = response.header("sforce-locator").map(str::trim);
-        let next = next
-            .filter(|locator| !locator.is_empty() && *locator != "null")
-            .map(str::to_owned);
+        let next = next.filter(|locator| !locator.is_empty() && *locator != "null").map(str::to_owned);
         Ok(ResultSet { records, next })
     }
 
@@ -226,43 +183,26 @@ impl<'a> Api<'a> {
     pub(crate) fn delete_job(&self, id: &str) {
         match self.send(self.ctx.delete(self.url(&format!("/jobs/query/{id}")))) {
             Ok(_) | Err(Failure::NotFound(_) | Failure::Gone(_)) => {}
-            Err(failure) => self.ctx.warn(&format!(
-                "bulk job {id} is not deleted: {}",
-                Error::from(failure)
-            )),
+            Err(failure) => self.ctx.warn(&format!("bulk job {id} is not deleted: {}", Error::from(failure))),
         }
     }
 
     fn url(&self, path: &str) -> String {
-        let Config {
-            domain,
-            api_version,
-            ..
-        } = self.config;
+        let Config { domain, api_version, .. } = self.config;
         format!("https://{domain}/services/data/{api_version}{path}")
     }
 
     fn get(&self, path: &str) -> RequestBuilder<'a> {
-        self.ctx
-            .get(self.url(path))
-            .header("accept", "application/json")
+        self.ctx.get(self.url(path)).header("accept", "application/json")
     }
 
     fn send(&self, request: RequestBuilder<'_>) -> Result<Response, Failure> {
         let response = request.send()?;
-        let used = response
-            .header("sforce-limit-info")
-            .and_then(limits::usage_percent);
+        let used = response.header("sforce-limit-info").and_then(limits::usage_percent);
         if let Some(percent) = used.filter(|percent| *percent >= USAGE_WARNING) {
-            self.ctx.warn(&format!(
-                "{percent} % of the org's daily API requests are used"
-            ));
+            self.ctx.warn(&format!("{percent} % of the org's daily API requests are used"));
         }
-        if response.is_success() {
-            Ok(response)
-        } else {
-            Err(failure::of(&response))
-        }
+        if response.is_success() { Ok(response) } else { Err(failure::of(&response)) }
     }
 }
 
@@ -276,10 +216,7 @@ fn gone(failure: Failure) -> Failure {
 
 fn parse<'r, T: Deserialize<'r>>(response: &'r Response) -> Result<T, Error> {
     match failure::is_html(response) {
-        true => Err(Error::Unavailable(format!(
-            "a page instead of an answer: {}",
-            response.excerpt()
-        ))),
+        true => Err(Error::Unavailable(format!("a page instead of an answer: {}", response.excerpt()))),
         false => response.json(),
     }
 }

@@ -114,30 +114,18 @@ pub(crate) const SCHEMA: &str = r#"{
 impl Config {
     pub(crate) fn of(ctx: &Context<'_>) -> Result<Self, Error> {
         let config: Self = ctx.config()?;
-        match config
-            .custom_objects
-            .iter()
-            .find(|name| !objects::is_name(name))
-        {
-            Some(name) => Err(Error::InvalidConfig(format!(
-                "custom_objects: {name:?} is not the API name of an object"
-            ))),
+        match config.custom_objects.iter().find(|name| !objects::is_name(name)) {
+            Some(name) => {
+                Err(Error::InvalidConfig(format!("custom_objects: {name:?} is not the API name of an object")))
+            }
             None => Ok(config),
         }
     }
 
     /// Everything this integration may read.
     pub(crate) fn objects(&self) -> Vec<Object> {
-        let custom = self
-            .custom_objects
-            .iter()
-            .filter(|name| !objects::is_standard(name));
-        objects::STANDARD
-            .iter()
-            .map(|(name, ..)| *name)
-            .chain(custom.map(String::as_str))
-            .map(Object::named)
-            .collect()
+        let custom = self.custom_objects.iter().filter(|name| !objects::is_standard(name));
+        objects::STANDARD.iter().map(|(name, ..)| *name).chain(custom.map(String::as_str)).map(Object::named).collect()
     }
 
     /// The object of that name, if this integration may read it.
@@ -145,8 +133,6 @@ impl Config {
         if objects::is_standard(name) || self.custom_objects.iter().any(|custom| custom == name) {
             return Ok(Object::named(name));
         }
-        Err(Error::Forbidden(format!(
-            "{name:?} is neither a standard object nor one of custom_objects"
-        )))
+        Err(Error::Forbidden(format!("{name:?} is neither a standard object nor one of custom_objects")))
     }
 }

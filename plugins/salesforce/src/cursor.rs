@@ -106,10 +106,7 @@ impl Pass {
 
     /// The first reading of all rows, or of what changed during an export.
     pub(crate) fn initial(selection: Selection, from: u64) -> Self {
-        Self {
-            initial: true,
-            ..Self::from(selection, from)
-        }
+        Self { initial: true, ..Self::from(selection, from) }
     }
 
     /// Whether no page of it has been read yet.
@@ -135,11 +132,7 @@ impl Pass {
         }
         // An eighth: a first pass starts at fifty years, and every attempt that fails costs Salesforce two minutes.
         let window = Some((seconds / 8).max(1));
-        Some(Self {
-            limit: Some((limit / 2).max(1)),
-            window,
-            ..self.clone()
-        })
+        Some(Self { limit: Some((limit / 2).max(1)), window, ..self.clone() })
     }
 
     /// Asks for a little more next time, after a page that went well: an eighth, so that a limit which is too much is
@@ -159,20 +152,14 @@ mod tests {
 
     fn selection() -> Selection {
         let fields = FieldList::try_from("Id,SystemModstamp:t".to_owned()).unwrap();
-        Selection {
-            fields,
-            described_ms: 5,
-        }
+        Selection { fields, described_ms: 5 }
     }
 
     #[test]
     fn a_cursor_at_rest_is_short_and_survives() {
         let cursor = Cursor::Pass(Pass::from(selection(), 100));
         let text = cursor.text();
-        assert_eq!(
-            text,
-            r#"{"v":1,"phase":"pass","fields":"Id,SystemModstamp:t","described_ms":5,"from":100}"#
-        );
+        assert_eq!(text, r#"{"v":1,"phase":"pass","fields":"Id,SystemModstamp:t","described_ms":5,"from":100}"#);
         assert_eq!(decode::<Cursor>(&text), Ok(cursor));
     }
 
@@ -197,10 +184,7 @@ mod tests {
 
     #[test]
     fn a_lowered_limit_recovers_page_by_page() {
-        let mut pass = Pass {
-            limit: Some(1),
-            ..Pass::from(selection(), 0)
-        };
+        let mut pass = Pass { limit: Some(1), ..Pass::from(selection(), 0) };
         let mut limits = Vec::new();
         while let Some(limit) = pass.limit {
             limits.push(limit);
@@ -212,19 +196,8 @@ mod tests {
 
     #[test]
     fn a_window_never_reaches_past_the_end_of_the_pass() {
-        let pass = Pass {
-            hi: Some(130),
-            window: Some(60),
-            ..Pass::from(selection(), 100)
-        };
+        let pass = Pass { hi: Some(130), window: Some(60), ..Pass::from(selection(), 100) };
         assert_eq!(pass.upper(), Some(130));
-        assert_eq!(
-            Pass {
-                window: Some(10),
-                ..pass
-            }
-            .upper(),
-            Some(110)
-        );
+        assert_eq!(Pass { window: Some(10), ..pass }.upper(), Some(110));
     }
 }

@@ -29,12 +29,7 @@ fn pause(polls: u32) -> u64 {
 }
 
 /// Creates the job; fails with [`Failure::NoBulk`] where the object has no bulk access.
-pub(crate) fn start(
-    api: &Api<'_>,
-    object: &Object,
-    selection: Selection,
-    attempts: u32,
-) -> Result<Page, Failure> {
+pub(crate) fn start(api: &Api<'_>, object: &Object, selection: Selection, attempts: u32) -> Result<Page, Failure> {
     let soql = soql::everything(&selection.fields.to_string(), &object.name);
     let job = api.create_job(&soql, selection.fields.keeps_deleted())?;
     let export = Export {
@@ -76,15 +71,13 @@ fn poll(api: &Api<'_>, export: &Export) -> Result<bool, Failure> {
     let job = api.job(&export.job)?;
     match job.state.as_str() {
         "JobComplete" => Ok(true),
-        "UploadComplete" | "InProgress" if export.polls >= MAX_POLLS => Err(Failure::Gone(
-            format!("still {} after {MAX_POLLS} polls", job.state),
-        )),
+        "UploadComplete" | "InProgress" if export.polls >= MAX_POLLS => {
+            Err(Failure::Gone(format!("still {} after {MAX_POLLS} polls", job.state)))
+        }
         "UploadComplete" | "InProgress" => Ok(false),
-        "Failed" | "Aborted" => Err(Failure::Gone(format!(
-            "{}: {}",
-            job.state,
-            job.error.unwrap_or_else(|| "no reason given".to_owned())
-        ))),
+        "Failed" | "Aborted" => {
+            Err(Failure::Gone(format!("{}: {}", job.state, job.error.unwrap_or_else(|| "no reason given".to_owned()))))
+        }
         other => Err(Error::Unexpected(format!("bulk job in unknown state {other:?}")).into()),
     }
 }
@@ -94,13 +87,7 @@ fn poll(api: &Api<'_>, export: &Export) -> Result<bool, Failure> {
 fn next_set(api: &Api<'_>, object: &Object, export: &mut Export) -> Result<ResultSet, Failure> {
     loop {
         let fields = &export.selection.fields;
-        let set = api.results(
-            &export.job,
-            export.locator.as_deref(),
-            export.rows,
-            &object.name,
-            fields,
-        );
+        let set = api.results(&export.job, export.locator.as_deref(), export.rows, &object.name, fields);
         let too_heavy = match &set {
             Ok(set) => set.records.iter().map(Record::bytes).sum::<usize>() > PAGE_BYTES,
             Err(Failure::TooMuch(_)) => true,
@@ -114,22 +101,12 @@ fn next_set(api: &Api<'_>, object: &Object, export: &mut Export) -> Result<Resul
 }
 
 fn serve(export: Export, set: ResultSet) -> Page {
-    let interactions = set
-        .records
-        .into_iter()
-        .map(|record| record.interaction)
-        .collect();
+    let interactions = set.records.into_iter().map(|record| record.interaction).collect();
     let next = match set.next {
-        Some(locator) => Cursor::Export(Export {
-            locator: Some(locator),
-            ..export
-        }),
+        Some(locator) => Cursor::Export(Export { locator: Some(locator), ..export }),
         None => {
             let pass = Pass::initial(export.selection, export.since);
-            Cursor::Pass(Pass {
-                served_job: Some(export.job),
-                ..pass
-            })
+            Cursor::Pass(Pass { served_job: Some(export.job), ..pass })
         }
     };
     Page::more(interactions, next.text())
@@ -137,14 +114,6 @@ fn serve(export: Export, set: ResultSet) -> Page {
 
 /// The host goes on from the very beginning of the first sync, which remembers how often that has happened.
 fn start_over(api: &Api<'_>, object: &Object, export: &Export, why: &str) -> Error {
-    api.ctx.warn(&format!(
-        "{}: bulk job {} came to nothing: {why}",
-        object.name, export.job
-    ));
-    Error::CursorExpired(Some(
-        Cursor::Start {
-            attempts: export.attempts.saturating_add(1),
-        }
-        .text(),
-    ))
+    api.ctx.warn(&format!("{}: bulk job {} came to nothing: {why}", object.name, export.job));
+    Error::CursorExpired(Some(Cursor::Start { attempts: export.attempts.saturating_add(1) }.text()))
 }

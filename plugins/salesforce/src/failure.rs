@@ -32,9 +32,7 @@ pub(crate) enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::Other { code, message } if code == "response-too-large" => {
-                Self::TooMuch(message)
-            }
+            Error::Other { code, message } if code == "response-too-large" => Self::TooMuch(message),
             error => Self::Final(error),
         }
     }
@@ -45,9 +43,7 @@ impl From<Failure> for Error {
         match failure {
             Failure::Final(error) => error,
             Failure::TooMuch(why) | Failure::Gone(why) => Self::Unavailable(why),
-            Failure::StaleFields(why) | Failure::NotFound(why) | Failure::NoBulk(why) => {
-                Self::Unexpected(why)
-            }
+            Failure::StaleFields(why) | Failure::NotFound(why) | Failure::NoBulk(why) => Self::Unexpected(why),
         }
     }
 }
@@ -88,10 +84,7 @@ pub(crate) fn of(response: &Response) -> Failure {
 }
 
 fn reported(response: &Response) -> Option<Reported> {
-    serde_json::from_slice::<Vec<Reported>>(&response.body)
-        .ok()?
-        .into_iter()
-        .next()
+    serde_json::from_slice::<Vec<Reported>>(&response.body).ok()?.into_iter().next()
 }
 
 fn refuses_bulk(code: &str, message: &str) -> bool {
@@ -127,19 +120,11 @@ mod tests {
     use super::*;
 
     fn meaning(status: u16, body: &str) -> Failure {
-        of(&Response {
-            status,
-            headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
-            attributes: Vec::new(),
-        })
+        of(&Response { status, headers: Vec::new(), body: body.as_bytes().to_vec(), attributes: Vec::new() })
     }
 
     fn coded(status: u16, code: &str, message: &str) -> Failure {
-        meaning(
-            status,
-            &format!(r#"[{{"message":"{message}","errorCode":"{code}"}}]"#),
-        )
+        meaning(status, &format!(r#"[{{"message":"{message}","errorCode":"{code}"}}]"#))
     }
 
     fn final_error(failure: Failure) -> Error {
@@ -151,108 +136,59 @@ mod tests {
 
     #[test]
     fn an_expired_session_is_unauthorized() {
-        let error = final_error(coded(
-            401,
-            "INVALID_SESSION_ID",
-            "Session expired or invalid",
-        ));
+        let error = final_error(coded(401, "INVALID_SESSION_ID", "Session expired or invalid"));
         assert!(matches!(error, Error::Unauthorized(_)));
     }
 
     #[test]
     fn a_used_up_quota_waits_a_quarter_of_an_hour_although_it_comes_as_403() {
-        let error = final_error(coded(
-            403,
-            "REQUEST_LIMIT_EXCEEDED",
-            "TotalRequests Limit exceeded.",
-        ));
+        let error = final_error(coded(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
         assert_eq!(error, Error::RateLimited(Some(900)));
     }
 
     #[test]
     fn too_many_long_requests_wait_for_seconds_only() {
-        let error = final_error(coded(
-            403,
-            "REQUEST_LIMIT_EXCEEDED",
-            "ConcurrentPerOrgLongTxn Limit exceeded.",
-        ));
+        let error = final_error(coded(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."));
         assert_eq!(error, Error::RateLimited(Some(10)));
     }
 
     #[test]
     fn other_403s_are_forbidden() {
-        for code in [
-            "INSUFFICIENT_ACCESS",
-            "API_DISABLED_FOR_ORG",
-            "API_CURRENTLY_DISABLED",
-        ] {
-            assert!(
-                matches!(final_error(coded(403, code, "no")), Error::Forbidden(_)),
-                "{code}"
-            );
+        for code in ["INSUFFICIENT_ACCESS", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"] {
+            assert!(matches!(final_error(coded(403, code, "no")), Error::Forbidden(_)), "{code}");
         }
     }
 
     #[test]
     fn a_slow_query_and_a_stale_one_can_be_repaired() {
-        assert!(matches!(
-            coded(400, "QUERY_TIMEOUT", "too long"),
-            Failure::TooMuch(_)
-        ));
+        assert!(matches!(coded(400, "QUERY_TIMEOUT", "too long"), Failure::TooMuch(_)));
         for code in ["MALFORMED_QUERY", "INVALID_FIELD", "INVALID_TYPE"] {
-            assert!(
-                matches!(coded(400, code, "no such column"), Failure::StaleFields(_)),
-                "{code}"
-            );
+            assert!(matches!(coded(400, code, "no such column"), Failure::StaleFields(_)), "{code}");
         }
-        assert!(matches!(
-            coded(400, "INVALID_QUERY_LOCATOR", "invalid query locator"),
-            Failure::Gone(_)
-        ));
+        assert!(matches!(coded(400, "INVALID_QUERY_LOCATOR", "invalid query locator"), Failure::Gone(_)));
     }
 
     #[test]
     fn an_object_that_bulk_refuses_is_told_from_a_broken_query() {
         let refused = "Entity 'X' is not supported by the Bulk API.";
-        assert!(matches!(
-            coded(400, "INVALIDENTITY", refused),
-            Failure::NoBulk(_)
-        ));
+        assert!(matches!(coded(400, "INVALIDENTITY", refused), Failure::NoBulk(_)));
         let compound = "Selecting compound data not supported in Bulk Query";
-        assert!(matches!(
-            coded(400, "FEATURENOTENABLED", compound),
-            Failure::NoBulk(_)
-        ));
+        assert!(matches!(coded(400, "FEATURENOTENABLED", compound), Failure::NoBulk(_)));
     }
 
     #[test]
     fn empty_bodies_and_pages_for_people_pass_with_time() {
         for status in [406, 420, 429, 500, 502, 503, 504] {
-            assert!(
-                matches!(final_error(meaning(status, "")), Error::Unavailable(_)),
-                "{status}"
-            );
+            assert!(matches!(final_error(meaning(status, "")), Error::Unavailable(_)), "{status}");
         }
         for status in [400, 403, 404, 502] {
-            assert!(
-                matches!(
-                    final_error(meaning(status, "<html>down</html>")),
-                    Error::Unavailable(_)
-                ),
-                "{status}"
-            );
+            assert!(matches!(final_error(meaning(status, "<html>down</html>")), Error::Unavailable(_)), "{status}");
         }
     }
 
     #[test]
     fn a_retired_version_is_the_configurations_fault() {
-        assert!(matches!(
-            final_error(meaning(410, "")),
-            Error::InvalidConfig(_)
-        ));
-        assert!(matches!(
-            final_error(coded(410, "UNSUPPORTED_API_VERSION", "gone")),
-            Error::InvalidConfig(_)
-        ));
+        assert!(matches!(final_error(meaning(410, "")), Error::InvalidConfig(_)));
+        assert!(matches!(final_error(coded(410, "UNSUPPORTED_API_VERSION", "gone")), Error::InvalidConfig(_)));
     }
 }

@@ -18,14 +18,7 @@ const BUDGET_BYTES: usize = 10_000;
 const OVERHEAD_BYTES: usize = 5;
 
 /// Selected before all others, wherever the object has them: what the connector itself reads, then the dates.
-const SYSTEM: &[&str] = &[
-    "Id",
-    "SystemModstamp",
-    "IsDeleted",
-    "MasterRecordId",
-    "CreatedDate",
-    "LastModifiedDate",
-];
+const SYSTEM: &[&str] = &["Id", "SystemModstamp", "IsDeleted", "MasterRecordId", "CreatedDate", "LastModifiedDate"];
 
 /// What a cell of a bulk result becomes in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,25 +105,17 @@ impl Described {
         if !self.queryable {
             return Err("it cannot be queried".to_owned());
         }
-        let usable = |field: &&DescribedField| {
-            !field.hidden && objects::is_name(&field.name) && Kind::of(&field.kind).is_some()
-        };
+        let usable =
+            |field: &&DescribedField| !field.hidden && objects::is_name(&field.name) && Kind::of(&field.kind).is_some();
         let by_name = |name: &&str| self.fields.iter().find(|field| field.name == *name);
         let first = SYSTEM.iter().chain(object.preferred).filter_map(by_name);
 
         let mut seen = HashSet::new();
         let (mut list, mut weight, mut left_out) = (Vec::new(), 0, 0);
-        for field in first
-            .chain(&self.fields)
-            .filter(usable)
-            .filter(|field| seen.insert(field.name.as_str()))
-        {
+        for field in first.chain(&self.fields).filter(usable).filter(|field| seen.insert(field.name.as_str())) {
             weight += field.name.len() + OVERHEAD_BYTES;
             match Kind::of(&field.kind) {
-                Some(kind) if weight <= BUDGET_BYTES => list.push(Field {
-                    name: field.name.clone(),
-                    kind,
-                }),
+                Some(kind) if weight <= BUDGET_BYTES => list.push(Field { name: field.name.clone(), kind }),
                 _ => left_out += 1,
             }
         }
@@ -200,17 +185,11 @@ impl TryFrom<String> for FieldList {
                 Some(_) => return Err(format!("unknown kind in {word:?}")),
             };
             match objects::is_name(name) {
-                true => Ok(Field {
-                    name: name.to_owned(),
-                    kind,
-                }),
+                true => Ok(Field { name: name.to_owned(), kind }),
                 false => Err(format!("{name:?} is no field name")),
             }
         };
-        text.split(',')
-            .map(field)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        text.split(',').map(field).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -219,14 +198,9 @@ mod tests {
     use super::*;
 
     fn described(fields: &[(&str, &str)]) -> Described {
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|(name, kind)| serde_json::json!({"name": name, "type": kind}))
-            .collect();
-        serde_json::from_value(
-            serde_json::json!({"name": "X", "queryable": true, "fields": fields}),
-        )
-        .unwrap()
+        let fields: Vec<_> =
+            fields.iter().map(|(name, kind)| serde_json::json!({"name": name, "type": kind})).collect();
+        serde_json::from_value(serde_json::json!({"name": "X", "queryable": true, "fields": fields})).unwrap()
     }
 
     #[test]
@@ -246,35 +220,18 @@ mod tests {
 
     #[test]
     fn an_object_without_a_stamp_is_refused_with_the_reason() {
-        let why = described(&[("Id", "id")])
-            .choose(&Object::named("Thing__x"))
-            .unwrap_err();
+        let why = described(&[("Id", "id")]).choose(&Object::named("Thing__x")).unwrap_err();
         assert!(why.contains("SystemModstamp"), "{why}");
     }
 
     #[test]
     fn a_list_too_long_for_a_url_keeps_system_and_preferred_fields_first() {
-        let names: Vec<String> = (0..800)
-            .map(|n| format!("A_rather_long_custom_field_name_{n:03}__c"))
-            .collect();
-        let mut fields: Vec<(&str, &str)> =
-            names.iter().map(|name| (name.as_str(), "string")).collect();
-        fields.extend([
-            ("Name", "string"),
-            ("SystemModstamp", "datetime"),
-            ("IsDeleted", "boolean"),
-            ("Id", "id"),
-        ]);
+        let names: Vec<String> = (0..800).map(|n| format!("A_rather_long_custom_field_name_{n:03}__c")).collect();
+        let mut fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "string")).collect();
+        fields.extend([("Name", "string"), ("SystemModstamp", "datetime"), ("IsDeleted", "boolean"), ("Id", "id")]);
 
-        let choice = described(&fields)
-            .choose(&Object::named("Account"))
-            .unwrap();
-        assert!(
-            choice
-                .fields
-                .to_string()
-                .starts_with("Id,SystemModstamp,IsDeleted,Name,A_rather_long")
-        );
+        let choice = described(&fields).choose(&Object::named("Account")).unwrap();
+        assert!(choice.fields.to_string().starts_with("Id,SystemModstamp,IsDeleted,Name,A_rather_long"));
         assert!(choice.left_out > 0);
         assert!(String::from(choice.fields).len() <= BUDGET_BYTES);
     }
@@ -288,10 +245,7 @@ mod tests {
             ("Amount", "currency"),
             ("Name", "string"),
         ]);
-        let list = described
-            .choose(&Object::named("Opportunity"))
-            .unwrap()
-            .fields;
+        let list = described.choose(&Object::named("Opportunity")).unwrap().fields;
         let text = String::from(list.clone());
         assert_eq!(text, "Id,SystemModstamp:t,IsDeleted:b,Name,Amount:n");
         assert_eq!(FieldList::try_from(text), Ok(list));

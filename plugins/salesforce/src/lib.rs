@@ -13,15 +13,7 @@
 //! 3. Rows of an export are unsorted, so no stamp of theirs is ever a position.
 //! 4. A cursor alone is enough to continue, also when everything Salesforce kept for us is gone.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::indexing_slicing,
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic
-    )
-)]
+#![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod api;
 mod config;
@@ -69,9 +61,7 @@ impl Connector for Salesforce {
             match sync::describe(&api, &object) {
                 Ok(fields) => found.push(manifest::object_type(&object, &fields)),
                 // One object out of sight must not hide the others.
-                Err(Failure::Final(Error::Forbidden(why))) => {
-                    ctx.warn(&format!("{} is left out: {why}", object.name))
-                }
+                Err(Failure::Final(Error::Forbidden(why))) => ctx.warn(&format!("{} is left out: {why}", object.name)),
                 Err(failure) => return Err(failure.into()),
             }
         }

@@ -26,11 +26,7 @@ pub(crate) fn manifest() -> Manifest {
 
 /// The object as it is offered to the host.
 pub(crate) fn object_type(object: &Object, fields: &FieldList) -> ObjectType {
-    let deletes = if fields.keeps_deleted() {
-        DeleteMode::Tombstones
-    } else {
-        DeleteMode::None
-    };
+    let deletes = if fields.keeps_deleted() { DeleteMode::Tombstones } else { DeleteMode::None };
     ObjectType::incremental(object.name.as_str(), object.interaction_type)
         .schema(record_schema(fields).to_string())
         .primary_key(&["Id"])

@@ -32,9 +32,8 @@ pub(crate) struct Facts<'a> {
 impl Record {
     /// Reads the facts; the record itself is passed on as it came.
     pub(crate) fn from_rest(raw: &RawValue) -> Result<Self, Error> {
-        let facts: Facts<'_> = serde_json::from_str(raw.get()).map_err(|error| {
-            Error::Unexpected(format!("a record lacks Id or SystemModstamp: {error}"))
-        })?;
+        let facts: Facts<'_> = serde_json::from_str(raw.get())
+            .map_err(|error| Error::Unexpected(format!("a record lacks Id or SystemModstamp: {error}")))?;
         facts.record(raw)
     }
 
@@ -48,26 +47,19 @@ impl Record {
 impl Facts<'_> {
     /// The record these facts are of. A tombstone carries no data: what was deleted there is not kept here.
     pub(crate) fn record(self, data: impl Data) -> Result<Record, Error> {
-        let second = stamp::parse(&self.stamp).ok_or_else(|| {
-            Error::Unexpected(format!("SystemModstamp {:?} is no time", self.stamp))
-        })?;
+        let second = stamp::parse(&self.stamp)
+            .ok_or_else(|| Error::Unexpected(format!("SystemModstamp {:?} is no time", self.stamp)))?;
         if self.id.is_empty() {
             return Err(Error::Unexpected("a record has an empty Id".to_owned()));
         }
         let id = self.id.into_owned();
-        let interaction = match (
-            self.deleted.unwrap_or(false),
-            self.master.filter(|master| !master.is_empty()),
-        ) {
+        let interaction = match (self.deleted.unwrap_or(false), self.master.filter(|master| !master.is_empty())) {
             (false, _) => Interaction::present(id, data),
             (true, Some(master)) => Interaction::merged(id, master),
             (true, None) => Interaction::deleted(id),
         };
         let at = stamp::format(second);
-        Ok(Record {
-            stamp: second,
-            interaction: interaction.version(at.as_str()).updated_at(at),
-        })
+        Ok(Record { stamp: second, interaction: interaction.version(at.as_str()).updated_at(at) })
     }
 }
 
@@ -84,29 +76,16 @@ mod tests {
     #[test]
     fn a_record_is_passed_on_as_it_came_and_stamped_in_utc() {
         let text = r#"{"Id":"001A","SystemModstamp":"2026-03-01T10:20:30.000+0000","Amount":1.50,"IsDeleted":false}"#;
-        let Interaction {
-            id,
-            data,
-            version,
-            updated_at,
-            state,
-        } = record(text).unwrap().interaction;
-        assert_eq!(
-            (id.as_str(), data.as_str(), state),
-            ("001A", text, State::Present)
-        );
+        let Interaction { id, data, version, updated_at, state } = record(text).unwrap().interaction;
+        assert_eq!((id.as_str(), data.as_str(), state), ("001A", text, State::Present));
         assert_eq!(version.as_deref(), Some("2026-03-01T10:20:30.000Z"));
         assert_eq!(updated_at, version);
     }
 
     #[test]
     fn a_deleted_row_is_a_tombstone_and_a_merged_one_names_the_winner() {
-        let row = |rest: &str| {
-            record(&format!(
-                r#"{{"Id":"1","SystemModstamp":"2026-03-01T10:20:30Z",{rest}}}"#
-            ))
-            .unwrap()
-        };
+        let row =
+            |rest: &str| record(&format!(r#"{{"Id":"1","SystemModstamp":"2026-03-01T10:20:30Z",{rest}}}"#)).unwrap();
         assert_eq!(row(r#""IsDeleted":true"#).interaction.state, State::Deleted);
         let merged = row(r#""IsDeleted":true,"MasterRecordId":"001B""#).interaction;
         assert_eq!(merged.state, State::MergedInto("001B".to_owned()));
@@ -115,18 +94,13 @@ mod tests {
 
     #[test]
     fn an_archived_row_is_present() {
-        let row = record(
-            r#"{"Id":"1","SystemModstamp":"2026-03-01T10:20:30Z","IsDeleted":false,"IsArchived":true}"#,
-        );
+        let row = record(r#"{"Id":"1","SystemModstamp":"2026-03-01T10:20:30Z","IsDeleted":false,"IsArchived":true}"#);
         assert_eq!(row.unwrap().interaction.state, State::Present);
     }
 
     #[test]
     fn a_record_without_a_stamp_is_refused() {
         assert!(matches!(record(r#"{"Id":"1"}"#), Err(Error::Unexpected(_))));
-        assert!(matches!(
-            record(r#"{"Id":"1","SystemModstamp":"soon"}"#),
-            Err(Error::Unexpected(_))
-        ));
+        assert!(matches!(record(r#"{"Id":"1","SystemModstamp":"soon"}"#), Err(Error::Unexpected(_))));
     }
 }

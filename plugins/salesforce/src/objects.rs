@@ -18,44 +18,13 @@ pub(crate) const STANDARD: &[Row] = &[
     (
         "Account",
         "account",
-        &[
-            "Name",
-            "Website",
-            "Industry",
-            "OwnerId",
-            "ParentId",
-            "Type",
-            "NumberOfEmployees",
-            "AnnualRevenue",
-        ],
+        &["Name", "Website", "Industry", "OwnerId", "ParentId", "Type", "NumberOfEmployees", "AnnualRevenue"],
     ),
-    (
-        "Contact",
-        "contact",
-        &[
-            "FirstName",
-            "LastName",
-            "Name",
-            "Email",
-            "Phone",
-            "Title",
-            "AccountId",
-            "OwnerId",
-        ],
-    ),
+    ("Contact", "contact", &["FirstName", "LastName", "Name", "Email", "Phone", "Title", "AccountId", "OwnerId"]),
     (
         "Opportunity",
         "opportunity",
-        &[
-            "Name",
-            "AccountId",
-            "StageName",
-            "Amount",
-            "CloseDate",
-            "IsWon",
-            "IsClosed",
-            "OwnerId",
-        ],
+        &["Name", "AccountId", "StageName", "Amount", "CloseDate", "IsWon", "IsClosed", "OwnerId"],
     ),
     (
         "Task",
@@ -82,47 +51,17 @@ const KNOWN: &[Row] = &[
     (
         "Case",
         "ticket",
-        &[
-            "CaseNumber",
-            "Subject",
-            "Status",
-            "Priority",
-            "AccountId",
-            "ContactId",
-            "OwnerId",
-            "ClosedDate",
-        ],
+        &["CaseNumber", "Subject", "Status", "Priority", "AccountId", "ContactId", "OwnerId", "ClosedDate"],
     ),
-    (
-        "EmailMessage",
-        "conversation",
-        &[
-            "ParentId",
-            "Subject",
-            "FromAddress",
-            "ToAddress",
-            "TextBody",
-            "MessageDate",
-        ],
-    ),
+    ("EmailMessage", "conversation", &["ParentId", "Subject", "FromAddress", "ToAddress", "TextBody", "MessageDate"]),
     ("CaseComment", "conversation", &["ParentId", "CommentBody"]),
 ];
 
 impl Object {
     pub(crate) fn named(name: &str) -> Self {
-        let known = STANDARD
-            .iter()
-            .chain(KNOWN)
-            .find(|(known, ..)| *known == name);
-        let (interaction_type, preferred) = known
-            .map_or(("custom", [].as_slice()), |(_, kind, fields)| {
-                (kind, fields)
-            });
-        Self {
-            name: name.to_owned(),
-            interaction_type,
-            preferred,
-        }
+        let known = STANDARD.iter().chain(KNOWN).find(|(known, ..)| *known == name);
+        let (interaction_type, preferred) = known.map_or(("custom", [].as_slice()), |(_, kind, fields)| (kind, fields));
+        Self { name: name.to_owned(), interaction_type, preferred }
     }
 }
 
@@ -134,7 +73,5 @@ pub(crate) fn is_standard(name: &str) -> bool {
 pub(crate) fn is_name(name: &str) -> bool {
     name.len() <= 80
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -33,19 +33,12 @@ pub(crate) fn page(api: &Api<'_>, object: &Object, pass: Pass) -> Result<Page, F
             let Some(smaller) = pass.shrunk(usual_limit, api.ctx.now_ms() / 1_000) else {
                 return Err(Error::Unavailable(format!("a single row is too much: {why}")).into());
             };
-            api.ctx
-                .warn(&format!("{}: asking for less at once: {why}", object.name));
+            api.ctx.warn(&format!("{}: asking for less at once: {why}", object.name));
             Ok(Page::more(Vec::new(), Cursor::Pass(smaller).text()))
         }
         Err(Failure::Gone(why)) => {
-            api.ctx.warn(&format!(
-                "{}: back to the beginning of the second: {why}",
-                object.name
-            ));
-            let again = Pass {
-                last_id: String::new(),
-                ..pass
-            };
+            api.ctx.warn(&format!("{}: back to the beginning of the second: {why}", object.name));
+            let again = Pass { last_id: String::new(), ..pass };
             Err(Error::CursorExpired(Some(Cursor::Pass(again).text())).into())
         }
         other => other,
@@ -72,33 +65,22 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
     let mut reached_end = false;
     let mut reached_upper = None;
     if ties_read {
-        let room = limit
-            .saturating_sub(u32::try_from(records.len()).unwrap_or(u32::MAX))
-            .max(1);
+        let room = limit.saturating_sub(u32::try_from(records.len()).unwrap_or(u32::MAX)).max(1);
         let upper = pass.upper();
-        let mut rows = api.query(
-            &soql::span(&fields, &object.name, lower, upper, room),
-            deleted_too,
-        )?;
+        let mut rows = api.query(&soql::span(&fields, &object.name, lower, upper, room), deleted_too)?;
         let hi = fix_end(api, object, &mut pass, &rows);
         let exhausted = is_exhausted(&rows, room);
         let before = rows.records.len();
         rows.records.retain(|record| record.stamp <= hi);
-        reached_end =
-            rows.records.len() < before || (exhausted && upper.is_none_or(|upper| upper >= hi));
+        reached_end = rows.records.len() < before || (exhausted && upper.is_none_or(|upper| upper >= hi));
         reached_upper = upper.filter(|_| exhausted);
         records.extend(rows.records);
     }
     check_order(&records, pass.from)?;
 
     let cut = cut_to_weight(&mut records);
-    let last = records
-        .last()
-        .map(|record| (record.stamp, record.interaction.id.clone()));
-    let interactions: Vec<Interaction> = records
-        .into_iter()
-        .map(|record| record.interaction)
-        .collect();
+    let last = records.last().map(|record| (record.stamp, record.interaction.id.clone()));
+    let interactions: Vec<Interaction> = records.into_iter().map(|record| record.interaction).collect();
     if reached_end && !cut {
         return Ok(end(api, pass, interactions));
     }
@@ -112,9 +94,7 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
         }
         (None, Some((stamp, id))) => (pass.from, pass.last_id) = (stamp, id),
         (None, None) => {
-            return Err(
-                Error::Unavailable("a query has more rows but gives none".to_owned()).into(),
-            );
+            return Err(Error::Unavailable("a query has more rows but gives none".to_owned()).into());
         }
     }
     Ok(Page::more(interactions, Cursor::Pass(pass).text()))
@@ -146,9 +126,7 @@ fn check_order(records: &[Record], from: u64) -> Result<(), Error> {
     let mut before = from;
     for record in records {
         if record.stamp < before {
-            return Err(Error::Unexpected(
-                "rows do not come in the order that was asked for".to_owned(),
-            ));
+            return Err(Error::Unexpected("rows do not come in the order that was asked for".to_owned()));
         }
         before = record.stamp;
     }
@@ -171,14 +149,7 @@ fn cut_to_weight(records: &mut Vec<Record>) -> bool {
 /// The last page: the next pass starts an overlap before the end of this one.
 fn end(api: &Api<'_>, pass: Pass, interactions: Vec<Interaction>) -> Page {
     let hi = pass.hi.unwrap_or(pass.from);
-    let next = Pass::from(
-        pass.selection,
-        hi.saturating_sub(api.config.overlap_seconds),
-    );
+    let next = Pass::from(pass.selection, hi.saturating_sub(api.config.overlap_seconds));
     let page = Page::done(interactions, Cursor::Pass(next).text());
-    if pass.initial {
-        page.pass_complete()
-    } else {
-        page
-    }
+    if pass.initial { page.pass_complete() } else { page }
 }

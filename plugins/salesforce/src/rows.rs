@@ -12,30 +12,19 @@ use crate::fields::{Field, FieldList, Kind};
 use crate::model::{Facts, Record};
 
 /// Reads a set. `url` is what a record's `attributes.url` begins with, up to the id.
-pub(crate) fn records(
-    csv: &[u8],
-    object: &str,
-    url: &str,
-    fields: &FieldList,
-) -> Result<Vec<Record>, Error> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(csv);
+pub(crate) fn records(csv: &[u8], object: &str, url: &str, fields: &FieldList) -> Result<Vec<Record>, Error> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(csv);
     let mut columns: Vec<&Field> = fields.iter().collect();
     let mut records = Vec::new();
     for (index, row) in reader.records().enumerate() {
-        let row =
-            row.map_err(|error| Error::Unexpected(format!("a bulk result is no CSV: {error}")))?;
+        let row = row.map_err(|error| Error::Unexpected(format!("a bulk result is no CSV: {error}")))?;
         if index == 0 && is_header(&row, fields) {
             columns = row.iter().filter_map(|name| fields.get(name)).collect();
             continue;
         }
         if row.len() != columns.len() {
             let (have, want) = (row.len(), columns.len());
-            return Err(Error::Unexpected(format!(
-                "row {index} of a bulk result has {have} cells, not {want}"
-            )));
+            return Err(Error::Unexpected(format!("row {index} of a bulk result has {have} cells, not {want}")));
         }
         records.push(record(&columns, &row, object, url)?);
     }
@@ -47,19 +36,8 @@ fn is_header(row: &csv::StringRecord, fields: &FieldList) -> bool {
     row.iter().all(|cell| fields.has(cell))
 }
 
-fn record(
-    columns: &[&Field],
-    row: &csv::StringRecord,
-    object: &str,
-    url: &str,
-) -> Result<Record, Error> {
-    let cell = |name: &str| {
-        columns
-            .iter()
-            .zip(row)
-            .find(|(field, _)| field.name == name)
-            .map(|(_, cell)| cell)
-    };
+fn record(columns: &[&Field], row: &csv::StringRecord, object: &str, url: &str) -> Result<Record, Error> {
+    let cell = |name: &str| columns.iter().zip(row).find(|(field, _)| field.name == name).map(|(_, cell)| cell);
     let facts = Facts {
         id: Cow::Borrowed(cell("Id").unwrap_or_default()),
         stamp: Cow::Borrowed(cell("SystemModstamp").unwrap_or_default()),
@@ -93,8 +71,7 @@ fn push_cell(json: &mut String, kind: Kind, cell: &str) {
 }
 
 fn is_number(cell: &str) -> bool {
-    cell.starts_with(|c: char| c == '-' || c.is_ascii_digit())
-        && serde_json::from_str::<&RawValue>(cell).is_ok()
+    cell.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && serde_json::from_str::<&RawValue>(cell).is_ok()
 }
 
 /// `...Z` as the REST API writes it: `...+0000`.
@@ -118,20 +95,15 @@ mod tests {
     const URL: &str = "/services/data/v63.0/sobjects/Account/";
 
     fn fields() -> FieldList {
-        FieldList::try_from(
-            "Id,SystemModstamp:t,IsDeleted:b,MasterRecordId,Name,AnnualRevenue:n".to_owned(),
-        )
-        .unwrap()
+        FieldList::try_from("Id,SystemModstamp:t,IsDeleted:b,MasterRecordId,Name,AnnualRevenue:n".to_owned()).unwrap()
     }
 
     fn read(csv: &str) -> Vec<Record> {
         records(csv.as_bytes(), "Account", URL, &fields()).unwrap()
     }
 
-    const HEADER: &str =
-        "\"Id\",\"SystemModstamp\",\"IsDeleted\",\"MasterRecordId\",\"Name\",\"AnnualRevenue\"\n";
-    const ROW: &str =
-        "\"001A\",\"2026-03-01T10:20:30.000Z\",\"false\",\"\",\"Birch\",\"1500000.0\"\n";
+    const HEADER: &str = "\"Id\",\"SystemModstamp\",\"IsDeleted\",\"MasterRecordId\",\"Name\",\"AnnualRevenue\"\n";
+    const ROW: &str = "\"001A\",\"2026-03-01T10:20:30.000Z\",\"false\",\"\",\"Birch\",\"1500000.0\"\n";
 
     #[test]
     fn a_row_becomes_what_the_rest_api_gives_for_the_same_record() {
@@ -141,10 +113,7 @@ mod tests {
             r#"{"attributes":{"type":"Account","url":"/services/data/v63.0/sobjects/Account/001A"},"Id":"001A","SystemModstamp":"2026-03-01T10:20:30.000+0000","IsDeleted":false,"MasterRecordId":null,"Name":"Birch","AnnualRevenue":1500000.0}"#
         );
         let raw = RawValue::from_string(records[0].interaction.data.clone()).unwrap();
-        assert_eq!(
-            Record::from_rest(&raw).unwrap().interaction,
-            records[0].interaction
-        );
+        assert_eq!(Record::from_rest(&raw).unwrap().interaction, records[0].interaction);
     }
 
     #[test]
@@ -170,28 +139,18 @@ mod tests {
                    \"Birch\",\"001A\",\"2026-03-01T10:20:30.000Z\",\"true\",\"001B\",\"\"\n";
         let records = read(csv);
         assert_eq!(records[0].interaction.id, "001A");
-        assert_eq!(
-            records[0].interaction.state,
-            State::MergedInto("001B".to_owned())
-        );
+        assert_eq!(records[0].interaction.state, State::MergedInto("001B".to_owned()));
     }
 
     #[test]
     fn a_row_that_broke_off_is_refused() {
-        let result = records(
-            format!("{HEADER}\"001A\",\"2026").as_bytes(),
-            "Account",
-            URL,
-            &fields(),
-        );
+        let result = records(format!("{HEADER}\"001A\",\"2026").as_bytes(), "Account", URL, &fields());
         assert!(matches!(result, Err(Error::Unexpected(_))));
     }
 
     #[test]
     fn what_is_no_number_stays_text() {
         assert!(is_number("1.0E7") && is_number("-3"));
-        assert!(
-            !is_number("12 apples") && !is_number("NaN") && !is_number("\"1\"") && !is_number("01")
-        );
+        assert!(!is_number("12 apples") && !is_number("NaN") && !is_number("\"1\"") && !is_number("01"));
     }
 }

@@ -34,20 +34,12 @@ pub(crate) fn ties(fields: &str, object: &str, second: u64, after_id: &str, limi
 }
 
 /// Rows by (stamp, id), up to and including `upper` if there is one.
-pub(crate) fn span(
-    fields: &str,
-    object: &str,
-    lower: Lower,
-    upper: Option<u64>,
-    limit: u32,
-) -> String {
+pub(crate) fn span(fields: &str, object: &str, lower: Lower, upper: Option<u64>, limit: u32) -> String {
     let lower = match lower {
         Lower::From(second) => format!(">= {}", stamp::format(second)),
         Lower::After(second) => format!("> {}", stamp::format(second)),
     };
-    let upper = upper
-        .map(|second| format!(" AND SystemModstamp <= {}", stamp::format(second)))
-        .unwrap_or_default();
+    let upper = upper.map(|second| format!(" AND SystemModstamp <= {}", stamp::format(second))).unwrap_or_default();
     format!(
         "SELECT {fields} FROM {object} WHERE SystemModstamp {lower}{upper} ORDER BY SystemModstamp, Id LIMIT {limit}"
     )

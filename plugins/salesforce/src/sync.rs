@@ -33,19 +33,13 @@ pub(crate) fn describe(api: &Api<'_>, object: &Object) -> Result<FieldList, Fail
         .choose(object)
         .map_err(|why| Error::Forbidden(format!("{} cannot be read: {why}", object.name)))?;
     if choice.left_out > 0 {
-        api.ctx.warn(&format!(
-            "{}: {} fields do not fit into a query and are left out",
-            object.name, choice.left_out
-        ));
+        api.ctx.warn(&format!("{}: {} fields do not fit into a query and are left out", object.name, choice.left_out));
     }
     Ok(choice.fields)
 }
 
 fn select(api: &Api<'_>, object: &Object) -> Result<Selection, Failure> {
-    Ok(Selection {
-        fields: describe(api, object)?,
-        described_ms: api.ctx.now_ms(),
-    })
+    Ok(Selection { fields: describe(api, object)?, described_ms: api.ctx.now_ms() })
 }
 
 /// The first sync: by a bulk job where that pays and works, else by a pass over everything.
@@ -53,10 +47,7 @@ fn start(api: &Api<'_>, object: &Object, attempts: u32) -> Result<Page, Failure>
     let selection = select(api, object)?;
     if attempts < export::MAX_ATTEMPTS && is_large(api, object, &selection)? {
         match export::start(api, object, selection.clone(), attempts) {
-            Err(Failure::NoBulk(why)) => api.ctx.info(&format!(
-                "{} is read without a bulk job: {why}",
-                object.name
-            )),
+            Err(Failure::NoBulk(why)) => api.ctx.info(&format!("{} is read without a bulk job: {why}", object.name)),
             result => return result,
         }
     }
@@ -89,20 +80,8 @@ fn resume(api: &Api<'_>, object: &Object, mut pass: Pass) -> Result<Page, Failur
     };
     let fresh = select(api, object)?;
     if fresh.fields == pass.selection.fields {
-        return Err(Error::Unexpected(format!(
-            "{} is refused with fields it describes: {why}",
-            object.name
-        ))
-        .into());
+        return Err(Error::Unexpected(format!("{} is refused with fields it describes: {why}", object.name)).into());
     }
-    api.ctx
-        .warn(&format!("{}: described again: {why}", object.name));
-    pass::page(
-        api,
-        object,
-        Pass {
-            selection: fresh,
-            ..pass
-        },
-    )
+    api.ctx.warn(&format!("{}: described again: {why}", object.name));
+    pass::page(api, object, Pass { selection: fresh, ..pass })
 }

@@ -37,23 +37,12 @@ impl<'a> Context<'a> {
         auth: &'a str,
         attributes: &'a [Attribute],
     ) -> Self {
-        Self {
-            http,
-            log,
-            clock,
-            config,
-            auth,
-            attributes,
-        }
+        Self { http, log, clock, config, auth, attributes }
     }
 
     /// The integration's configuration. Fails with [`Error::InvalidConfig`].
     pub fn config<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let text = if self.config.trim().is_empty() {
-            "{}"
-        } else {
-            self.config
-        };
+        let text = if self.config.trim().is_empty() { "{}" } else { self.config };
         serde_json::from_str(text).map_err(|error| Error::InvalidConfig(error.to_string()))
     }
 
@@ -64,18 +53,12 @@ impl<'a> Context<'a> {
 
     /// The number of records that the host would like in a page.
     pub fn page_size(&self) -> Option<u32> {
-        self.attribute("page-size")?
-            .parse()
-            .ok()
-            .filter(|size| *size > 0)
+        self.attribute("page-size")?.parse().ok().filter(|size| *size > 0)
     }
 
     /// A fact from the host.
     pub fn attribute(&self, key: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// Milliseconds since 1970 by the host's clock. Prefer [`Response::date_ms`](crate::Response::date_ms) wherever a

@@ -30,11 +30,7 @@ struct Stamp {
 pub fn encode<T: Versioned>(value: &T) -> String {
     // Serializing fails only for maps with keys that are no strings. An empty cursor would be refused by the host, and
     // decoding it gives an expired cursor: never a wrong position.
-    serde_json::to_string(&Outgoing {
-        v: T::VERSION,
-        value,
-    })
-    .unwrap_or_default()
+    serde_json::to_string(&Outgoing { v: T::VERSION, value }).unwrap_or_default()
 }
 
 /// Reads a cursor; an unknown version and garbage alike are [`Error::CursorExpired`].

@@ -34,10 +34,7 @@ pub enum Error {
 impl Error {
     /// An [`Error::Other`].
     pub fn other(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Other {
-            code: code.into(),
-            message: message.into(),
-        }
+        Self::Other { code: code.into(), message: message.into() }
     }
 
     /// Whether an answer was too large for the host: asking for fewer records helps.
@@ -54,9 +51,7 @@ impl fmt::Display for Error {
             Self::RateLimited(Some(seconds)) => write!(f, "rate limited for {seconds} s"),
             Self::RateLimited(None) => f.write_str("rate limited"),
             Self::Unavailable(message) => write!(f, "unavailable: {message}"),
-            Self::CursorExpired(Some(_)) => {
-                f.write_str("cursor expired, with a position to resume from")
-            }
+            Self::CursorExpired(Some(_)) => f.write_str("cursor expired, with a position to resume from"),
             Self::CursorExpired(None) => f.write_str("cursor expired"),
             Self::InvalidConfig(message) => write!(f, "invalid configuration: {message}"),
             Self::Unexpected(message) => write!(f, "unexpected: {message}"),

@@ -4,13 +4,7 @@
 //! only a wasm32 build calls an import or exports a symbol: elsewhere neither exists.
 
 /// What `wit-bindgen` makes of the contract.
-#[allow(
-    missing_docs,
-    clippy::all,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::expect_used
-)]
+#[allow(missing_docs, clippy::all, clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit/v0.1.0",
@@ -36,7 +30,7 @@ macro_rules! export_connector {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Component = $crate::guest::Exported<$connector>;
-            $crate::guest::bindings::export_component!(Component with_types_in $crate::guest::bindings);
+    $crate::guest::bindings::export_component!(Component with_types_in $crate::guest::bindings);
         };
     };
 }

@@ -25,11 +25,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// A manifest with an empty configuration, no authentication and no hosts.
-    pub fn new(
-        name: impl Into<String>,
-        version: impl Into<String>,
-        title: impl Into<String>,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, version: impl Into<String>, title: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             version: version.into(),
@@ -66,11 +62,7 @@ impl Manifest {
     /// Sets the rate hint: so many requests in so many seconds, so many at once (0 for the host's default).
     #[must_use]
     pub fn rate(mut self, requests: u32, per_seconds: u32, concurrency: u32) -> Self {
-        self.rate = Some(RateHint {
-            requests,
-            per_seconds,
-            concurrency,
-        });
+        self.rate = Some(RateHint { requests, per_seconds, concurrency });
         self
     }
 }
@@ -100,11 +92,7 @@ pub struct AuthScheme {
 impl AuthScheme {
     /// A scheme whose credential every declared host may see.
     pub fn new(name: impl Into<String>, kind: AuthKind) -> Self {
-        Self {
-            name: name.into(),
-            kind,
-            hosts: Vec::new(),
-        }
+        Self { name: name.into(), kind, hosts: Vec::new() }
     }
 
     /// `Authorization: Bearer <token>`.
@@ -160,10 +148,7 @@ pub struct OAuth2 {
 impl OAuth2 {
     /// A token endpoint with no grants yet.
     pub fn new(token_url: impl Into<String>) -> Self {
-        Self {
-            token_url: token_url.into(),
-            ..Self::default()
-        }
+        Self { token_url: token_url.into(), ..Self::default() }
     }
 
     /// Sets the authorization endpoint.

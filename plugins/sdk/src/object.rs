@@ -60,11 +60,7 @@ impl ObjectType {
 
     /// An object that is read as a whole; what a complete pass lacks is deleted, until said otherwise.
     pub fn full(name: impl Into<String>, interaction_type: impl Into<String>) -> Self {
-        Self {
-            mode: SyncMode::Full,
-            deletes: DeleteMode::ByAbsence,
-            ..Self::incremental(name, interaction_type)
-        }
+        Self { mode: SyncMode::Full, deletes: DeleteMode::ByAbsence, ..Self::incremental(name, interaction_type) }
     }
 
     /// Sets the JSON Schema of a record's data.

@@ -47,13 +47,7 @@ impl Interaction {
     }
 
     fn new(id: impl Into<String>, state: State) -> Self {
-        Self {
-            id: id.into(),
-            version: None,
-            updated_at: None,
-            state,
-            data: String::new(),
-        }
+        Self { id: id.into(), version: None, updated_at: None, state, data: String::new() }
     }
 
     /// Sets the provider's version or stamp.
@@ -126,36 +120,23 @@ pub struct Page {
 impl Page {
     /// There is more: call again at once with this cursor.
     pub fn more(interactions: Vec<Interaction>, cursor: impl Into<String>) -> Self {
-        Self {
-            interactions,
-            cursor: cursor.into(),
-            more: true,
-            wait: None,
-            attributes: Vec::new(),
-        }
+        Self { interactions, cursor: cursor.into(), more: true, wait: None, attributes: Vec::new() }
     }
 
     /// The run is complete; the next one starts at this cursor.
     pub fn done(interactions: Vec<Interaction>, cursor: impl Into<String>) -> Self {
-        Self {
-            more: false,
-            ..Self::more(interactions, cursor)
-        }
+        Self { more: false, ..Self::more(interactions, cursor) }
     }
 
     /// Nothing yet: ask again after these seconds.
     pub fn wait(cursor: impl Into<String>, seconds: u64) -> Self {
-        Self {
-            wait: Some(seconds),
-            ..Self::more(Vec::new(), cursor)
-        }
+        Self { wait: Some(seconds), ..Self::more(Vec::new(), cursor) }
     }
 
     /// Says that this page ends a complete reading of the object.
     #[must_use]
     pub fn pass_complete(mut self) -> Self {
-        self.attributes
-            .push(("pass-complete".to_owned(), "true".to_owned()));
+        self.attributes.push(("pass-complete".to_owned(), "true".to_owned()));
         self
     }
 }

@@ -6,11 +6,7 @@ use serde::Serialize;
 use crate::{Attribute, Error, HttpError, Response};
 
 /// All but the unreserved characters of RFC 3986, so that no reader takes any of a value for syntax.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Something that sends requests: the host, or [`testing::MockHttp`](crate::testing::MockHttp).
 pub trait Http {
@@ -68,36 +64,20 @@ impl Request {
 
     /// The URL's path, still percent-encoded; empty if the URL has none.
     pub fn path(&self) -> &str {
-        let rest = self
-            .url
-            .split_once("://")
-            .map_or(self.url.as_str(), |(_, rest)| rest);
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        rest.find('/')
-            .and_then(|start| rest.get(start..))
-            .unwrap_or_default()
+        rest.find('/').and_then(|start| rest.get(start..)).unwrap_or_default()
     }
 
     /// The first query parameter of that name, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
-        let query = self
-            .url
-            .split_once('?')?
-            .1
-            .split('#')
-            .next()
-            .unwrap_or_default();
-        form_urlencoded::parse(query.as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
+        let query = self.url.split_once('?')?.1.split('#').next().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 }
 
 pub(crate) fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// A request being written. A mistake in it is kept and returned by [`send`](RequestBuilder::send).
@@ -110,19 +90,9 @@ pub struct RequestBuilder<'a> {
 
 impl<'a> RequestBuilder<'a> {
     pub(crate) fn new(http: &'a dyn Http, method: Method, url: String) -> Self {
-        let request = Request {
-            method,
-            url,
-            headers: Vec::new(),
-            body: None,
-            idempotent: false,
-            attributes: Vec::new(),
-        };
-        Self {
-            http,
-            request,
-            mistake: None,
-        }
+        let request =
+            Request { method, url, headers: Vec::new(), body: None, idempotent: false, attributes: Vec::new() };
+        Self { http, request, mistake: None }
     }
 
     /// Adds a query parameter, percent-encoded.
@@ -157,11 +127,8 @@ impl<'a> RequestBuilder<'a> {
 
     /// Sends pairs as an HTML form.
     pub fn form(self, pairs: &[(&str, &str)]) -> Self {
-        let text = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(pairs)
-            .finish();
-        self.body(text.into_bytes())
-            .header("content-type", "application/x-www-form-urlencoded")
+        let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.body(text.into_bytes()).header("content-type", "application/x-www-form-urlencoded")
     }
 
     /// Sends these bytes.
@@ -179,17 +146,13 @@ impl<'a> RequestBuilder<'a> {
     /// Asks the host not to retry these statuses.
     pub fn accept_status(mut self, statuses: &[u16]) -> Self {
         let list: Vec<String> = statuses.iter().map(u16::to_string).collect();
-        self.request
-            .attributes
-            .push(("accept-status".to_owned(), list.join(",")));
+        self.request.attributes.push(("accept-status".to_owned(), list.join(",")));
         self
     }
 
     /// Waits at most this long, if that is shorter than the host's limit.
     pub fn timeout_ms(mut self, ms: u64) -> Self {
-        self.request
-            .attributes
-            .push(("timeout-ms".to_owned(), ms.to_string()));
+        self.request.attributes.push(("timeout-ms".to_owned(), ms.to_string()));
         self
     }
 

@@ -34,10 +34,7 @@ impl Response {
 
     /// What `Retry-After` asks for, in seconds. A date is measured from the response's own `Date`.
     pub fn retry_after(&self) -> Option<u64> {
-        time::retry_after_seconds(
-            self.header("retry-after")?,
-            self.date_ms().unwrap_or_default(),
-        )
+        time::retry_after_seconds(self.header("retry-after")?, self.date_ms().unwrap_or_default())
     }
 
     /// Whether the status is 2xx.
@@ -53,11 +50,7 @@ impl Response {
     /// Parses the body, which the value may borrow from. Fails with [`Error::Unexpected`] and a short excerpt.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            Error::Unexpected(format!(
-                "status {}: {error}; the body begins: {}",
-                self.status,
-                self.excerpt()
-            ))
+            Error::Unexpected(format!("status {}: {error}; the body begins: {}", self.status, self.excerpt()))
         })
     }
 
@@ -87,11 +80,8 @@ impl Response {
     /// The beginning of the body on one line, for messages.
     pub fn excerpt(&self) -> String {
         let head = self.body.get(..EXCERPT * 4).unwrap_or(&self.body);
-        let text: String = String::from_utf8_lossy(head)
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(EXCERPT)
-            .collect();
+        let text: String =
+            String::from_utf8_lossy(head).chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect();
         text.trim().to_owned()
     }
 }

@@ -20,12 +20,9 @@ pub fn parse_rfc3339_ms(text: &str) -> Option<u64> {
         return None;
     }
     let (fraction_ms, zone) = fraction(rest)?;
-    let seconds = days_from_civil(year, month, day)? * 86_400 + hour * 3_600 + minute * 60 + second
-        - zone_seconds(zone)?;
-    u64::try_from(seconds)
-        .ok()?
-        .checked_mul(1_000)?
-        .checked_add(fraction_ms)
+    let seconds =
+        days_from_civil(year, month, day)? * 86_400 + hour * 3_600 + minute * 60 + second - zone_seconds(zone)?;
+    u64::try_from(seconds).ok()?.checked_mul(1_000)?.checked_add(fraction_ms)
 }
 
 /// Writes a time as RFC 3339 with milliseconds and `Z`.
@@ -79,18 +76,13 @@ fn fraction(rest: &str) -> Option<(u64, &str)> {
     let Some(rest) = rest.strip_prefix(['.', ',']) else {
         return Some((0, rest));
     };
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     let (digits, zone) = rest.split_at_checked(end)?;
     if digits.is_empty() {
         return None;
     }
     let millis = digits.bytes().chain(*b"000").take(3);
-    Some((
-        millis.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
-        zone,
-    ))
+    Some((millis.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')), zone))
 }
 
 /// Seconds east of UTC.
@@ -108,10 +100,7 @@ fn zone_seconds(zone: &str) -> Option<i64> {
         return None;
     }
     let hours: i64 = digits.get(..2)?.parse().ok()?;
-    let minutes: i64 = digits
-        .get(2..)
-        .filter(|rest| !rest.is_empty())
-        .map_or(Some(0), |rest| rest.parse().ok())?;
+    let minutes: i64 = digits.get(2..).filter(|rest| !rest.is_empty()).map_or(Some(0), |rest| rest.parse().ok())?;
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
 }
 
@@ -139,16 +128,11 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     (year, month, day)
 }

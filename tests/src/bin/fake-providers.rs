@@ -61,11 +61,7 @@ async fn main() -> anyhow::Result<()> {
     let knobs: Knobs = serde_json::from_str(&args.knobs).context("--knobs")?;
     let options = Options {
         seed: args.seed,
-        tenants: args
-            .tenants
-            .iter()
-            .map(|name| Tenant::named(name))
-            .collect(),
+        tenants: args.tenants.iter().map(|name| Tenant::named(name)).collect(),
         records_per_object: args.records,
         ties: args.ties,
         index_lag_ms: args.index_lag_ms,
@@ -78,9 +74,7 @@ async fn main() -> anyhow::Result<()> {
         raw: args.raw,
         knobs,
     };
-    let fakes = FakeProviders::start(options)
-        .await
-        .context("open the ports")?;
+    let fakes = FakeProviders::start(options).await.context("open the ports")?;
     let line = json!({
         "hubspot": fakes.hubspot_addr, "salesforce": fakes.salesforce_addr, "tenants": fakes.tenants()
     });

@@ -8,26 +8,13 @@ use serde_json::{Value, json};
 
 use super::schema::{self, Field, Key, Kind, Object};
 
-const FIRST: &[&str] = &[
-    "Ana", "Bo", "Chloé", "Dmitri", "Esra", "Femi", "Göran", "Hana", "Iñigo", "Jun", "Kofi", "Lena",
-];
-const LAST: &[&str] = &[
-    "Birch", "Fir", "Rowan", "O'Neil", "Åkerman", "Oak", "Larch", "Yew", "Ñandú", "Elm", "Alder",
-];
-const FIRMS: &[&str] = &[
-    "Labs",
-    "Foods",
-    "Freight",
-    "Optics",
-    "Mills",
-    "Analytics",
-    "& Sons",
-    "Werke",
-];
+const FIRST: &[&str] =
+    &["Ana", "Bo", "Chloé", "Dmitri", "Esra", "Femi", "Göran", "Hana", "Iñigo", "Jun", "Kofi", "Lena"];
+const LAST: &[&str] = &["Birch", "Fir", "Rowan", "O'Neil", "Åkerman", "Oak", "Larch", "Yew", "Ñandú", "Elm", "Alder"];
+const FIRMS: &[&str] = &["Labs", "Foods", "Freight", "Optics", "Mills", "Analytics", "& Sons", "Werke"];
 const WORDS: &[&str] = &[
-    "invoice", "follow", "up", "the", "quarter", "asked", "about", "renewal", "and", "seats",
-    "pricing", "next", "meeting", "moved", "to", "contract", "legal", "review", "pending", "with",
-    "team",
+    "invoice", "follow", "up", "the", "quarter", "asked", "about", "renewal", "and", "seats", "pricing", "next",
+    "meeting", "moved", "to", "contract", "legal", "review", "pending", "with", "team",
 ];
 
 /// Mixes numbers into one that looks random: `SplitMix64`, chained.
@@ -42,9 +29,7 @@ pub fn mix(parts: &[u64]) -> u64 {
 
 /// A number for a text (FNV-1a), to mix names in.
 pub fn number(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn pick<'a>(list: &[&'a str], hash: u64) -> &'a str {
@@ -58,34 +43,19 @@ fn pick<'a>(list: &[&'a str], hash: u64) -> &'a str {
 pub fn value(seed: u64, field: &Field, seq: u32, revision: u32, peers: u32) -> Value {
     let stable = matches!(
         field.kind,
-        Kind::FirstName
-            | Kind::LastName
-            | Kind::FullName
-            | Kind::Company
-            | Kind::Domain
-            | Kind::Email
-            | Kind::Ref(_)
+        Kind::FirstName | Kind::LastName | Kind::FullName | Kind::Company | Kind::Domain | Kind::Email | Kind::Ref(_)
     );
     // Fields that never change share one hash, so that a person's names and address agree with each other.
     let hash = if stable && !matches!(field.kind, Kind::Ref(_)) {
         mix(&[seed, u64::from(seq)])
     } else {
-        mix(&[
-            seed,
-            number(field.name),
-            u64::from(seq),
-            if stable { 0 } else { u64::from(revision) },
-        ])
+        mix(&[seed, number(field.name), u64::from(seq), if stable { 0 } else { u64::from(revision) }])
     };
     match field.kind {
         Kind::FirstName => json!(pick(FIRST, hash)),
         Kind::LastName => json!(pick(LAST, hash >> 8)),
         Kind::FullName => json!(format!("{} {}", pick(FIRST, hash), pick(LAST, hash >> 8))),
-        Kind::Company => json!(format!(
-            "{} {} {seq}",
-            pick(LAST, hash >> 8),
-            pick(FIRMS, hash >> 16)
-        )),
+        Kind::Company => json!(format!("{} {} {seq}", pick(LAST, hash >> 8), pick(FIRMS, hash >> 16))),
         Kind::Domain => json!(format!("firm-{seq}.test")),
         Kind::Email => json!(format!("person{seq}.{}@firm.test", hash % 97)),
         Kind::Phone if hash.is_multiple_of(5) => Value::Null,
@@ -99,10 +69,7 @@ pub fn value(seed: u64, field: &Field, seq: u32, revision: u32, peers: u32) -> V
         Kind::Moment => json!(millis(moment(hash))),
         Kind::Ref(target) => schema::find(target).map_or(Value::Null, |(_, object)| {
             let count = if object.people { people(peers) } else { peers };
-            json!(id(
-                object,
-                u32::try_from(hash % u64::from(count.max(1))).unwrap_or(0)
-            ))
+            json!(id(object, u32::try_from(hash % u64::from(count.max(1))).unwrap_or(0)))
         }),
         Kind::Flag => json!(hash.is_multiple_of(3)),
         Kind::Nothing => Value::Null,
@@ -153,14 +120,7 @@ pub fn millis(ms: i64) -> String {
 
 /// HubSpot's spelling: milliseconds are left out where they are zero.
 pub fn hubspot_time(ms: i64) -> String {
-    at(ms).to_rfc3339_opts(
-        if ms % 1000 == 0 {
-            SecondsFormat::Secs
-        } else {
-            SecondsFormat::Millis
-        },
-        true,
-    )
+    at(ms).to_rfc3339_opts(if ms % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis }, true)
 }
 
 /// Salesforce's spelling in JSON: `2026-03-01T10:20:30.000+0000`.
@@ -200,13 +160,8 @@ pub fn numeric_id(object: &Object, seq: u32) -> u64 {
 
 /// One of the three last characters of an id: which of five characters are upper case.
 fn checksum(five: &[u8]) -> char {
-    let bits = five.iter().enumerate().fold(0, |bits, (at, byte)| {
-        bits | usize::from(byte.is_ascii_uppercase()) << at
-    });
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-        .get(bits)
-        .copied()
-        .map_or('A', char::from)
+    let bits = five.iter().enumerate().fold(0, |bits, (at, byte)| bits | usize::from(byte.is_ascii_uppercase()) << at);
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345".get(bits).copied().map_or('A', char::from)
 }
 
 /// The record number behind an id, if the id could be one of this object. Accepts Salesforce's 15 characters too.
@@ -274,39 +229,24 @@ mod tests {
         assert!(ids.is_sorted());
         assert!(ids.iter().all(|id| id.len() == 18));
         let ids: Vec<_> = (0..500).map(|n| id(object("contacts"), n)).collect();
-        assert!(
-            !ids.is_sorted(),
-            "string order must betray a connector that relies on it"
-        );
+        assert!(!ids.is_sorted(), "string order must betray a connector that relies on it");
         assert!(ids.iter().map(|id| id.parse::<u64>().unwrap()).is_sorted());
     }
 
     #[test]
     fn one_seed_gives_one_content_and_an_update_changes_some_of_it() {
         let fields = object("contacts").fields;
-        let all = |seed, revision| {
-            fields
-                .iter()
-                .map(|f| value(seed, f, 7, revision, 100))
-                .collect::<Vec<_>>()
-        };
+        let all = |seed, revision| fields.iter().map(|f| value(seed, f, 7, revision, 100)).collect::<Vec<_>>();
         assert_eq!(all(1, 0), all(1, 0));
         assert_ne!(all(1, 0), all(2, 0));
         assert_ne!(all(1, 0), all(1, 1));
-        assert_eq!(
-            all(1, 0).first(),
-            all(1, 1).first(),
-            "the e-mail address stays"
-        );
+        assert_eq!(all(1, 0).first(), all(1, 1).first(), "the e-mail address stays");
     }
 
     #[test]
     fn hubspot_leaves_zero_milliseconds_out() {
         assert_eq!(hubspot_time(1_772_360_430_000), "2026-03-01T10:20:30Z");
         assert_eq!(hubspot_time(1_772_360_430_120), "2026-03-01T10:20:30.120Z");
-        assert_eq!(
-            salesforce_time(1_772_360_430_000),
-            "2026-03-01T10:20:30.000+0000"
-        );
+        assert_eq!(salesforce_time(1_772_360_430_000), "2026-03-01T10:20:30.000+0000");
     }
 }

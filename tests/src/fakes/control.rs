@@ -59,31 +59,17 @@ pub(super) async fn answer(shared: &Arc<Shared>, call: &Call) -> Response {
 
 fn look(shared: &Shared, call: &Call, path: &str) -> Result<Value, String> {
     let pairs = call.pairs();
-    let tenant = || {
-        pairs
-            .get("tenant")
-            .cloned()
-            .or_else(|| Some(shared.options.tenants.first()?.name.clone()))
-    };
+    let tenant = || pairs.get("tenant").cloned().or_else(|| Some(shared.options.tenants.first()?.name.clone()));
     match path {
         "/_fake/truth" => {
-            let (tenant, object) = (
-                tenant().unwrap_or_default(),
-                pairs.get("object").map_or("", String::as_str),
-            );
-            let truth = shared
-                .truth(&tenant, object)
-                .ok_or_else(|| format!("no {object:?} of {tenant:?}"))?;
-            Ok(
-                json!({ "tenant": tenant, "object": object, "settled": shared.settled(), "records": truth }),
-            )
+            let (tenant, object) = (tenant().unwrap_or_default(), pairs.get("object").map_or("", String::as_str));
+            let truth = shared.truth(&tenant, object).ok_or_else(|| format!("no {object:?} of {tenant:?}"))?;
+            Ok(json!({ "tenant": tenant, "object": object, "settled": shared.settled(), "records": truth }))
         }
         "/_fake/stats" => {
             let stats = shared.stats.snapshot();
             let total = stats.total();
-            Ok(
-                json!({ "total": total, "tenants": stats.tenants, "peak_concurrency": stats.peak_concurrency }),
-            )
+            Ok(json!({ "total": total, "tenants": stats.tenants, "peak_concurrency": stats.peak_concurrency }))
         }
         "/_fake/status" => Ok(json!({
             "settled": shared.settled(),
@@ -103,11 +89,7 @@ fn act(shared: &Shared, call: &Call, path: &str) -> Result<Value, String> {
         "/_fake/stats/reset" => shared.stats.reset(),
         "/_fake/change" => {
             let target: Target = body(call)?;
-            let made = shared.change(
-                target.n.unwrap_or(1),
-                target.tenant.as_deref(),
-                target.provider,
-            );
+            let made = shared.change(target.n.unwrap_or(1), target.tenant.as_deref(), target.provider);
             return Ok(json!({ "changes": made }));
         }
         _ => return edit(shared, path.trim_start_matches("/_fake/"), &body(call)?),
@@ -125,22 +107,15 @@ fn body<T: for<'a> Deserialize<'a> + Default>(call: &Call) -> Result<T, String> 
 fn trouble(shared: &Shared, trouble: Trouble) -> Result<Value, String> {
     if let Some(Value::Object(changes)) = trouble.knobs {
         // Knobs that are not named stay where they are.
-        let mut knobs =
-            serde_json::to_value(shared.faults.knobs()).map_err(|error| error.to_string())?;
-        knobs
-            .as_object_mut()
-            .map(|all| all.extend(changes))
-            .ok_or("knobs must be an object")?;
+        let mut knobs = serde_json::to_value(shared.faults.knobs()).map_err(|error| error.to_string())?;
+        knobs.as_object_mut().map(|all| all.extend(changes)).ok_or("knobs must be an object")?;
         let turned: Knobs = serde_json::from_value(knobs).map_err(|error| error.to_string())?;
         shared.faults.turn(|knobs| *knobs = turned);
     }
     if trouble.clear {
         shared.faults.clear();
     }
-    trouble
-        .inject
-        .into_iter()
-        .for_each(|fault| shared.faults.inject(fault));
+    trouble.inject.into_iter().for_each(|fault| shared.faults.inject(fault));
     if trouble.expire_tokens {
         shared.tokens.expire_all();
     }
@@ -166,24 +141,16 @@ fn edit(shared: &Shared, action: &str, target: &Target) -> Result<Value, String>
     };
     let mut world = account.ok_or("no such tenant")?.world(provider);
     let (now, id) = (now_ms(), |seq| content::id(object, seq));
-    let done = |done: bool| {
-        done.then_some(())
-            .ok_or_else(|| format!("{action} did not apply"))
-    };
+    let done = |done: bool| done.then_some(()).ok_or_else(|| format!("{action} did not apply"));
     match action {
         "create" => {
             let count = target.count.unwrap_or(1);
-            let made: Vec<String> = (0..count)
-                .filter_map(|_| world.create(name, now))
-                .map(id)
-                .collect();
+            let made: Vec<String> = (0..count).filter_map(|_| world.create(name, now)).map(id).collect();
             Ok(json!({ "ids": made }))
         }
         "late" => {
             let after_ms = target.after_ms.unwrap_or(5_000);
-            let seq = world
-                .create_late(name, now, after_ms)
-                .ok_or("late did not apply")?;
+            let seq = world.create_late(name, now, after_ms).ok_or("late did not apply")?;
             Ok(json!({ "ids": [id(seq)] }))
         }
         "mass-update" => {
@@ -212,38 +179,25 @@ fn edit(shared: &Shared, action: &str, target: &Target) -> Result<Value, String>
 /// The record of an id, or the live record at this place.
 fn chosen(world: &World, object: &Object, id: Option<&str>, place: usize) -> Result<u32, String> {
     if let Some(id) = id {
-        return content::seq(object, id)
-            .ok_or_else(|| format!("{id:?} is no id of {}", object.name));
+        return content::seq(object, id).ok_or_else(|| format!("{id:?} is no id of {}", object.name));
     }
-    let rows = world
-        .table(object.name)
-        .map(|table| table.rows.as_slice())
-        .unwrap_or_default();
+    let rows = world.table(object.name).map(|table| table.rows.as_slice()).unwrap_or_default();
     let mut live = rows.iter().filter(|record| record.state == State::Live);
-    live.nth(place)
-        .map(|record| record.seq)
-        .ok_or_else(|| "no live record".to_owned())
+    live.nth(place).map(|record| record.seq).ok_or_else(|| "no live record".to_owned())
 }
 
 /// Renders all list pages from a path on, so that a benchmark finds them ready.
 async fn warm(shared: &Arc<Shared>, call: &Call) -> Result<Value, String> {
     let target: Target = body(call)?;
-    let (first, tenant) = (
-        target.path.ok_or("path is missing")?,
-        shared.options.tenants.first().ok_or("no tenant")?,
-    );
+    let (first, tenant) = (target.path.ok_or("path is missing")?, shared.options.tenants.first().ok_or("no tenant")?);
     let token = format!("Bearer {}", tenant.hubspot_token);
     let (mut next, mut pages) = (Some(first.clone()), 0);
     while let Some(path) = next.take() {
         let request = axum::extract::Request::get(&path).header("authorization", &token);
-        let request = request
-            .body(axum::body::Body::empty())
-            .map_err(|error| error.to_string())?;
+        let request = request.body(axum::body::Body::empty()).map_err(|error| error.to_string())?;
         let call = Call::read(request).await.ok_or("the path is not valid")?;
         let response = hubspot::answer(shared, &call, now_ms());
-        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
-            .await
-            .map_err(|error| error.to_string())?;
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.map_err(|error| error.to_string())?;
         let page: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         pages += 1;
         let after = page.pointer("/paging/next/after").and_then(Value::as_str);

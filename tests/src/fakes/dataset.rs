@@ -77,9 +77,7 @@ impl Record {
     /// What a reader sees at this time.
     pub fn view(&self, now: i64) -> Option<&Self> {
         match self.commit.as_deref() {
-            Some(commit) if commit.at_ms > now => {
-                commit.before.as_ref().and_then(|before| before.view(now))
-            }
+            Some(commit) if commit.at_ms > now => commit.before.as_ref().and_then(|before| before.view(now)),
             _ => (self.state != State::Purged).then_some(self),
         }
     }
@@ -93,8 +91,7 @@ impl Record {
     }
 
     fn settled(&self, now: i64) -> bool {
-        self.index.next.is_none_or(|(due, _)| due <= now)
-            && self.commit.as_ref().is_none_or(|c| c.at_ms <= now)
+        self.index.next.is_none_or(|(due, _)| due <= now) && self.commit.as_ref().is_none_or(|c| c.at_ms <= now)
     }
 }
 
@@ -142,16 +139,8 @@ pub struct World {
 impl World {
     /// The account as it is before anything changes.
     pub fn new(provider: Provider, shape: Shape) -> Self {
-        let tables = provider
-            .objects()
-            .iter()
-            .map(|object| Table::new(provider, object, &shape))
-            .collect();
-        Self {
-            provider,
-            shape,
-            tables,
-        }
+        let tables = provider.objects().iter().map(|object| Table::new(provider, object, &shape)).collect();
+        Self { provider, shape, tables }
     }
 
     /// The table of an object, by its exact name.
@@ -160,9 +149,7 @@ impl World {
     }
 
     fn table_mut(&mut self, name: &str) -> Option<&mut Table> {
-        self.tables
-            .iter_mut()
-            .find(|table| table.object.name == name)
+        self.tables.iter_mut().find(|table| table.object.name == name)
     }
 
     /// A new record. Returns its number.
@@ -182,12 +169,7 @@ impl World {
             commit: None,
         };
         record.index.next = lag(provider, &shape, &record, now);
-        record.commit = late(provider, &shape, &record, now).map(|at_ms| {
-            Box::new(Commit {
-                at_ms,
-                before: None,
-            })
-        });
+        record.commit = late(provider, &shape, &record, now).map(|at_ms| Box::new(Commit { at_ms, before: None }));
         table.rows.push(record);
         Some(seq)
     }
@@ -200,9 +182,7 @@ impl World {
     /// Deletes, archives or deactivates a live record.
     pub fn delete(&mut self, name: &str, seq: u32, now: i64) -> bool {
         let at_ms = grain(self.provider, now);
-        self.write(name, seq, now, true, |record| {
-            record.state = State::Deleted { at_ms }
-        })
+        self.write(name, seq, now, true, |record| record.state = State::Deleted { at_ms })
     }
 
     /// Merges one live record into another.
@@ -217,26 +197,16 @@ impl World {
         let mut losers = vec![loser];
         if self.provider == Provider::HubSpot {
             // A survivor that is merged away hands its own losers on.
-            losers.extend(
-                table
-                    .live(loser)
-                    .map(|record| record.losers.clone())
-                    .unwrap_or_default(),
-            );
+            losers.extend(table.live(loser).map(|record| record.losers.clone()).unwrap_or_default());
         }
         for seq in &losers {
-            if let Some(record) = self
-                .table_mut(name)
-                .and_then(|table| table.rows.get_mut(*seq as usize))
-            {
+            if let Some(record) = self.table_mut(name).and_then(|table| table.rows.get_mut(*seq as usize)) {
                 record.state = State::Merged { into: winner };
                 record.commit = None;
             }
         }
         self.stamp(name, loser, now);
-        self.write(name, winner, now, false, |record| {
-            record.losers.extend(losers)
-        })
+        self.write(name, winner, now, false, |record| record.losers.extend(losers))
     }
 
     /// Gives many live records one stamp, as batch jobs of providers do. Users did not change them, so
@@ -245,32 +215,18 @@ impl World {
         let Some(table) = self.table(name) else {
             return 0;
         };
-        let live = table
-            .rows
-            .iter()
-            .filter(|record| record.state == State::Live && record.commit.is_none());
-        let seqs: Vec<u32> = live
-            .map(|record| record.seq)
-            .skip(skip)
-            .take(count)
-            .collect();
+        let live = table.rows.iter().filter(|record| record.state == State::Live && record.commit.is_none());
+        let seqs: Vec<u32> = live.map(|record| record.seq).skip(skip).take(count).collect();
         for seq in &seqs {
-            let before = self
-                .table(name)
-                .and_then(|table| table.live(*seq))
-                .map(|record| record.modified_ms);
-            self.write(name, *seq, now, false, |record| {
-                record.modified_ms = before.unwrap_or(record.modified_ms)
-            });
+            let before = self.table(name).and_then(|table| table.live(*seq)).map(|record| record.modified_ms);
+            self.write(name, *seq, now, false, |record| record.modified_ms = before.unwrap_or(record.modified_ms));
         }
         seqs.len()
     }
 
     /// Removes a record without a trace.
     pub fn purge(&mut self, name: &str, seq: u32) -> bool {
-        let row = self
-            .table_mut(name)
-            .and_then(|table| table.rows.get_mut(seq as usize));
+        let row = self.table_mut(name).and_then(|table| table.rows.get_mut(seq as usize));
         row.is_some_and(|record| {
             record.commit = None;
             record.state = State::Purged;
@@ -282,49 +238,30 @@ impl World {
     pub fn create_late(&mut self, name: &str, now: i64, after_ms: i64) -> Option<u32> {
         let seq = self.create(name, now)?;
         let record = self.table_mut(name)?.rows.get_mut(seq as usize)?;
-        record.commit = Some(Box::new(Commit {
-            at_ms: now + after_ms,
-            before: None,
-        }));
+        record.commit = Some(Box::new(Commit { at_ms: now + after_ms, before: None }));
         Some(seq)
     }
 
     /// Whether every write so far can be seen by every kind of read.
     pub fn settled(&self, now: i64) -> bool {
-        self.tables
-            .iter()
-            .all(|table| table.rows.iter().all(|record| record.settled(now)))
+        self.tables.iter().all(|table| table.rows.iter().all(|record| record.settled(now)))
     }
 
     fn stamp(&mut self, name: &str, seq: u32, now: i64) {
         let grain_ms = grain(self.provider, now);
-        if let Some(record) = self
-            .table_mut(name)
-            .and_then(|table| table.rows.get_mut(seq as usize))
-        {
+        if let Some(record) = self.table_mut(name).and_then(|table| table.rows.get_mut(seq as usize)) {
             record.stamp_ms = record.stamp_ms.max(grain_ms);
             record.modified_ms = record.stamp_ms;
         }
     }
 
-    fn write(
-        &mut self,
-        name: &str,
-        seq: u32,
-        now: i64,
-        may_be_late: bool,
-        change: impl FnOnce(&mut Record),
-    ) -> bool {
+    fn write(&mut self, name: &str, seq: u32, now: i64, may_be_late: bool, change: impl FnOnce(&mut Record)) -> bool {
         let (provider, shape) = (self.provider, self.shape);
         let Some(table) = self.table_mut(name) else {
             return false;
         };
         let quiet = table.object.people && provider == Provider::HubSpot;
-        let Some(record) = table
-            .rows
-            .get_mut(seq as usize)
-            .filter(|record| record.state == State::Live)
-        else {
+        let Some(record) = table.rows.get_mut(seq as usize).filter(|record| record.state == State::Live) else {
             return false;
         };
         // Somebody who writes waits for the row: an open transaction commits first.
@@ -345,10 +282,7 @@ impl World {
         record.index.next = lag(provider, &shape, record, now);
         record.commit = before.and_then(|before| {
             let at_ms = late(provider, &shape, record, now)?;
-            Some(Box::new(Commit {
-                at_ms,
-                before: Some(before),
-            }))
+            Some(Box::new(Commit { at_ms, before: Some(before) }))
         });
         true
     }
@@ -357,32 +291,19 @@ impl World {
 impl Table {
     fn new(provider: Provider, object: &'static Object, shape: &Shape) -> Self {
         let seed = mix(&[shape.seed, number(object.name)]);
-        let count = if object.people {
-            people(shape.records)
-        } else {
-            shape.records
-        };
-        let mut rows: Vec<Record> = (0..count)
-            .map(|seq| seeded(provider, seed, seq, count, shape))
-            .collect();
+        let count = if object.people { people(shape.records) } else { shape.records };
+        let mut rows: Vec<Record> = (0..count).map(|seq| seeded(provider, seed, seq, count, shape)).collect();
         if !shape.plain {
             for seq in 0..count {
                 age(provider, object, seed, seq, &mut rows);
             }
         }
-        Self {
-            object,
-            seed,
-            peers: shape.records,
-            rows,
-        }
+        Self { object, seed, peers: shape.records, rows }
     }
 
     /// A live record by number.
     pub fn live(&self, seq: u32) -> Option<&Record> {
-        self.rows
-            .get(seq as usize)
-            .filter(|record| record.state == State::Live)
+        self.rows.get(seq as usize).filter(|record| record.state == State::Live)
     }
 
     /// Every record as a reader sees it at this time, by number.
@@ -393,11 +314,8 @@ impl Table {
 
 /// A record of the first day.
 fn seeded(provider: Provider, seed: u64, seq: u32, count: u32, shape: &Shape) -> Record {
-    let offset = |part: u64, of: u64| {
-        i64::try_from(mix(&[seed, u64::from(seq), part]) % of.max(1)).unwrap_or(0)
-    };
-    let created = BASE_MS
-        + i64::from(seq) * i64::try_from(YEAR_MS / u64::from(count.max(1))).unwrap_or(0) / 2;
+    let offset = |part: u64, of: u64| i64::try_from(mix(&[seed, u64::from(seq), part]) % of.max(1)).unwrap_or(0);
+    let created = BASE_MS + i64::from(seq) * i64::try_from(YEAR_MS / u64::from(count.max(1))).unwrap_or(0) / 2;
     // A block of every five shares one stamp, as after a batch job; so do the last `ties` records.
     let tied = seq >= count.saturating_sub(shape.ties.min(count));
     let stamp = match seq / 200 {
@@ -414,10 +332,7 @@ fn seeded(provider: Provider, seed: u64, seq: u32, count: u32, shape: &Shape) ->
         stamp_ms,
         state: State::Live,
         losers: Vec::new(),
-        index: Index {
-            shown: Some(stamp_ms),
-            next: None,
-        },
+        index: Index { shown: Some(stamp_ms), next: None },
         commit: None,
     }
 }
@@ -428,16 +343,12 @@ fn age(provider: Provider, object: &Object, seed: u64, seq: u32, rows: &mut [Rec
         return;
     };
     let fate = mix(&[seed, u64::from(seq), 9]) % 100;
-    let winner_lives = rows
-        .get(winner as usize)
-        .is_some_and(|record| record.state == State::Live);
+    let winner_lives = rows.get(winner as usize).is_some_and(|record| record.state == State::Live);
     let Some(record) = rows.get_mut(loser as usize) else {
         return;
     };
     if fate < 3 {
-        record.state = State::Deleted {
-            at_ms: record.stamp_ms,
-        };
+        record.state = State::Deleted { at_ms: record.stamp_ms };
     } else if fate < 5 && object.merges && winner_lives {
         record.state = State::Merged { into: winner };
         let stamp = record.stamp_ms;
@@ -463,29 +374,15 @@ fn lag(provider: Provider, shape: &Shape, record: &Record, now: i64) -> Option<(
     if provider != Provider::HubSpot {
         return None;
     }
-    let jitter = mix(&[
-        shape.seed,
-        u64::from(record.seq),
-        u64::from(record.revision),
-        3,
-    ]);
+    let jitter = mix(&[shape.seed, u64::from(record.seq), u64::from(record.revision), 3]);
     let lag = i64::try_from(jitter % (shape.index_lag_ms.max(0).unsigned_abs() + 1)).unwrap_or(0);
     Some((now + lag, record.stamp_ms))
 }
 
 fn late(provider: Provider, shape: &Shape, record: &Record, now: i64) -> Option<i64> {
-    let jitter = mix(&[
-        shape.seed,
-        u64::from(record.seq),
-        u64::from(record.revision),
-        4,
-    ]);
-    (provider == Provider::Salesforce && shape.late_commit_ms > 0 && jitter.is_multiple_of(8)).then(
-        || {
-            now + i64::try_from((jitter >> 8) % (shape.late_commit_ms.unsigned_abs() + 1))
-                .unwrap_or(0)
-        },
-    )
+    let jitter = mix(&[shape.seed, u64::from(record.seq), u64::from(record.revision), 4]);
+    (provider == Provider::Salesforce && shape.late_commit_ms > 0 && jitter.is_multiple_of(8))
+        .then(|| now + i64::try_from((jitter >> 8) % (shape.late_commit_ms.unsigned_abs() + 1)).unwrap_or(0))
 }
 
 #[cfg(test)]

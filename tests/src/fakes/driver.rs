@@ -30,9 +30,7 @@ pub struct Driver {
 impl Driver {
     /// A driver that always makes the same choices for a seed.
     pub fn new(seed: u64) -> Self {
-        Self {
-            rng: StdRng::seed_from_u64(seed),
-        }
+        Self { rng: StdRng::seed_from_u64(seed) }
     }
 
     /// Makes one change.
@@ -44,10 +42,9 @@ impl Driver {
         let dice = self.rng.random_range(0..100u32);
         let made = match dice {
             0..35 => world.create(object.name, now).map(|_| Change::Create),
-            35..80 => self
-                .live(world, object)
-                .filter(|seq| world.update(object.name, *seq, now))
-                .map(|_| Change::Update),
+            35..80 => {
+                self.live(world, object).filter(|seq| world.update(object.name, *seq, now)).map(|_| Change::Update)
+            }
             80..90 => self.delete(world, object, now),
             90..96 => self.merge(world, object, now),
             _ => self.mass_update(world, object, now),
@@ -57,26 +54,19 @@ impl Driver {
 
     fn delete(&mut self, world: &mut World, object: &Object, now: i64) -> Option<Change> {
         let seq = self.live(world, object)?;
-        world
-            .delete(object.name, seq, now)
-            .then_some(Change::Delete)
+        world.delete(object.name, seq, now).then_some(Change::Delete)
     }
 
     fn merge(&mut self, world: &mut World, object: &Object, now: i64) -> Option<Change> {
         let (winner, loser) = (self.live(world, object)?, self.live(world, object)?);
-        world
-            .merge(object.name, winner, loser, now)
-            .then_some(Change::Merge)
+        world.merge(object.name, winner, loser, now).then_some(Change::Merge)
     }
 
     fn mass_update(&mut self, world: &mut World, object: &Object, now: i64) -> Option<Change> {
         if object.people {
             return None;
         }
-        let (count, skip) = (
-            self.rng.random_range(20..250),
-            self.rng.random_range(0..200),
-        );
+        let (count, skip) = (self.rng.random_range(20..250), self.rng.random_range(0..200));
         (world.mass_update(object.name, count, skip, now) > 0).then_some(Change::MassUpdate)
     }
 
@@ -96,38 +86,16 @@ mod tests {
 
     #[test]
     fn one_seed_gives_one_history_with_every_kind_of_change() {
-        let shape = Shape {
-            seed: 3,
-            records: 200,
-            ties: 0,
-            index_lag_ms: 100,
-            late_commit_ms: 0,
-            plain: false,
-        };
+        let shape = Shape { seed: 3, records: 200, ties: 0, index_lag_ms: 100, late_commit_ms: 0, plain: false };
         let run = || {
             let mut world = World::new(Provider::Salesforce, shape);
             let mut driver = Driver::new(11);
-            let made: Vec<Change> = (0..300)
-                .map(|n| driver.step(&mut world, 1_790_000_000_000 + n * 10))
-                .collect();
-            (
-                made,
-                truth::of(
-                    world.table("Account").unwrap(),
-                    Provider::Salesforce,
-                    1_800_000_000_000,
-                ),
-            )
+            let made: Vec<Change> = (0..300).map(|n| driver.step(&mut world, 1_790_000_000_000 + n * 10)).collect();
+            (made, truth::of(world.table("Account").unwrap(), Provider::Salesforce, 1_800_000_000_000))
         };
         let (first, second) = (run(), run());
         assert_eq!(first, second);
-        for kind in [
-            Change::Create,
-            Change::Update,
-            Change::Delete,
-            Change::Merge,
-            Change::MassUpdate,
-        ] {
+        for kind in [Change::Create, Change::Update, Change::Delete, Change::Merge, Change::MassUpdate] {
             assert!(first.0.contains(&kind), "{kind:?} never happened");
         }
     }

@@ -90,15 +90,7 @@ fn always() -> u64 {
 impl Fault {
     /// A fault for the next `times` requests.
     pub fn new(trouble: Trouble, times: u64) -> Self {
-        Self {
-            trouble,
-            times,
-            skip: 0,
-            per_mille: 1000,
-            provider: None,
-            tenant: None,
-            path: None,
-        }
+        Self { trouble, times, skip: 0, per_mille: 1000, provider: None, tenant: None, path: None }
     }
 }
 
@@ -205,31 +197,17 @@ impl Trouble {
     /// The answer, if the trouble comes before the provider looks at the request.
     pub async fn before(&self, provider: Provider) -> Option<Response> {
         match self {
-            Self::Status {
-                status, html: true, ..
-            } => Some(html(*status)),
-            Self::Status {
-                status,
-                retry_after,
-                ..
-            } => Some(reply::retry_after(
-                reply::trouble(provider, *status),
-                *retry_after,
-            )),
-            Self::Moving { retry_after } => Some(reply::retry_after(
-                reply::trouble(provider, 477),
-                Some(*retry_after),
-            )),
-            Self::RequestLimit => Some(reply::salesforce(
-                403,
-                "REQUEST_LIMIT_EXCEEDED",
-                "TotalRequests Limit exceeded.",
-            )),
-            Self::QueryTimeout => Some(reply::salesforce(
-                400,
-                "QUERY_TIMEOUT",
-                "Your query request was running for too long.",
-            )),
+            Self::Status { status, html: true, .. } => Some(html(*status)),
+            Self::Status { status, retry_after, .. } => {
+                Some(reply::retry_after(reply::trouble(provider, *status), *retry_after))
+            }
+            Self::Moving { retry_after } => Some(reply::retry_after(reply::trouble(provider, 477), Some(*retry_after))),
+            Self::RequestLimit => {
+                Some(reply::salesforce(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."))
+            }
+            Self::QueryTimeout => {
+                Some(reply::salesforce(400, "QUERY_TIMEOUT", "Your query request was running for too long."))
+            }
             Self::Timeout { ms } => {
                 tokio::time::sleep(Duration::from_millis(*ms)).await;
                 Some(html(504))
@@ -253,9 +231,7 @@ impl Trouble {
         let half = bytes.slice(..bytes.len() / 2);
         match self {
             Self::CutBody => {
-                parts
-                    .headers
-                    .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+                parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
                 let gone = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
                 // The pause lets the head and the first half leave before the connection dies.
                 let rest = futures::stream::once(async {
@@ -263,10 +239,7 @@ impl Trouble {
                     Err(gone)
                 });
                 let chunks = futures::stream::once(async { Ok::<Bytes, std::io::Error>(half) });
-                Response::from_parts(
-                    parts,
-                    Body::from_stream(futures::StreamExt::chain(chunks, rest)),
-                )
+                Response::from_parts(parts, Body::from_stream(futures::StreamExt::chain(chunks, rest)))
             }
             Self::Malformed => Response::from_parts(parts, Body::from(half)),
             _ => Response::from_parts(parts, Body::from(bytes)),
@@ -275,13 +248,10 @@ impl Trouble {
 }
 
 fn html(status: u16) -> Response {
-    let page = format!(
-        "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>Error {status}</h1></body></html>"
-    );
+    let page =
+        format!("<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>Error {status}</h1></body></html>");
     let mut response = reply::plain(status, "text/html; charset=UTF-8", page.into());
-    response
-        .headers_mut()
-        .insert(header::SERVER, HeaderValue::from_static("cloudflare"));
+    response.headers_mut().insert(header::SERVER, HeaderValue::from_static("cloudflare"));
     response
 }
 
@@ -292,8 +262,7 @@ mod tests {
     #[test]
     fn a_fault_waits_for_the_request_it_fits_and_ends_after_its_times() {
         let faults = Faults::default();
-        let text =
-            r#"{"kind":"status","status":503,"times":2,"skip":1,"tenant":"a","path":"search"}"#;
+        let text = r#"{"kind":"status","status":503,"times":2,"skip":1,"tenant":"a","path":"search"}"#;
         faults.inject(serde_json::from_str(text).unwrap());
         let hit = |tenant, path| faults.take(Provider::HubSpot, tenant, path).is_some();
         assert!(!hit("b", "/search"));
@@ -307,24 +276,14 @@ mod tests {
     #[test]
     fn a_fault_with_odds_hits_about_that_often() {
         let faults = Faults::default();
-        faults.inject(Fault {
-            per_mille: 200,
-            ..Fault::new(Trouble::Empty, 100_000)
-        });
-        let hits = (0..1000)
-            .filter(|_| faults.take(Provider::Salesforce, "a", "/").is_some())
-            .count();
+        faults.inject(Fault { per_mille: 200, ..Fault::new(Trouble::Empty, 100_000) });
+        let hits = (0..1000).filter(|_| faults.take(Provider::Salesforce, "a", "/").is_some()).count();
         assert!((150..250).contains(&hits), "{hits}");
     }
 
     #[test]
     fn unknown_knobs_are_refused() {
         assert!(serde_json::from_str::<Knobs>(r#"{"latency":5}"#).is_err());
-        assert_eq!(
-            serde_json::from_str::<Knobs>(r#"{"latency_ms":5}"#)
-                .unwrap()
-                .latency_ms,
-            5
-        );
+        assert_eq!(serde_json::from_str::<Knobs>(r#"{"latency_ms":5}"#).unwrap().latency_ms, 5);
     }
 }

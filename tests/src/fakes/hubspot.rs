@@ -3,10 +3,7 @@
 //! Lists show a write at once and in id order; search shows it late and by offset. Unknown properties are ignored,
 //! unasked ones are not returned.
 
-#![expect(
-    clippy::result_large_err,
-    reason = "a refusal is an answer like any other, made once per request"
-)]
+#![expect(clippy::result_large_err, reason = "a refusal is an answer like any other, made once per request")]
 
 use axum::response::Response;
 use serde_json::{Map, Value, json};
@@ -46,16 +43,14 @@ fn route<'a>(method: &str, segments: &[&'a str]) -> Route<'a> {
         ("GET", ["crm", "v3", "owners"] | ["crm", "owners", "2026-03"]) => Route::Owners,
         ("GET", ["crm", "v3", "properties", object]) => Route::Properties(object),
         ("GET", ["account-info", "v3", "details"]) => Route::Account,
-        (_, ["crm", "v3", "objects", rest @ ..] | ["crm", "objects", "2026-03", rest @ ..]) => {
-            match (method, rest) {
-                (_, ["owners", ..]) => Route::Unknown,
-                ("GET", [object]) => Route::List(object),
-                ("POST", [object, "search"]) => Route::Search(object),
-                ("POST", [object, "batch", "read"]) => Route::Batch(object),
-                ("GET", [object, id]) => Route::Read(object, id),
-                _ => Route::Unknown,
-            }
-        }
+        (_, ["crm", "v3", "objects", rest @ ..] | ["crm", "objects", "2026-03", rest @ ..]) => match (method, rest) {
+            (_, ["owners", ..]) => Route::Unknown,
+            ("GET", [object]) => Route::List(object),
+            ("POST", [object, "search"]) => Route::Search(object),
+            ("POST", [object, "batch", "read"]) => Route::Batch(object),
+            ("GET", [object, id]) => Route::Read(object, id),
+            _ => Route::Unknown,
+        },
         _ => Route::Unknown,
     }
 }
@@ -83,17 +78,14 @@ pub(super) fn answer(shared: &Shared, call: &Call, now: i64) -> Response {
     if route == Route::Token {
         return token(shared, call, now);
     }
-    let pass = call.bearer().map_or(Pass::Unknown, |token| {
-        shared.tokens.pass(Provider::HubSpot, token, now)
-    });
+    let pass = call.bearer().map_or(Pass::Unknown, |token| shared.tokens.pass(Provider::HubSpot, token, now));
     let account = match pass {
         Pass::Tenant(index) => shared.accounts.get(index),
         Pass::Expired(_) => return expired(now),
         Pass::Unknown => None,
     };
     let Some(account) = account else {
-        let text =
-            "Authentication credentials not found. This API supports OAuth 2.0 authentication.";
+        let text = "Authentication credentials not found. This API supports OAuth 2.0 authentication.";
         return reply::hubspot(401, "INVALID_AUTHENTICATION", text);
     };
     let knobs = shared.faults.knobs();
@@ -101,12 +93,8 @@ pub(super) fn answer(shared: &Shared, call: &Call, now: i64) -> Response {
     let left = match locked(&account.limiter).admit(&knobs, searching, now) {
         Ok(left) => left,
         Err(limit) => {
-            let mut response =
-                reply::retry_after(reply::hubspot_limit(limit.policy), limit.retry_after);
-            response.extensions_mut().insert(Wait {
-                scope: limit.scope,
-                ms: limit.wait_ms,
-            });
+            let mut response = reply::retry_after(reply::hubspot_limit(limit.policy), limit.retry_after);
+            response.extensions_mut().insert(Wait { scope: limit.scope, ms: limit.wait_ms });
             return response;
         }
     };
@@ -115,26 +103,12 @@ pub(super) fn answer(shared: &Shared, call: &Call, now: i64) -> Response {
         // Search answers carry no rate headers.
         return response;
     }
-    let response = reply::with(
-        response,
-        "x-hubspot-ratelimit-max",
-        &knobs.hubspot_per_10s.to_string(),
-    );
+    let response = reply::with(response, "x-hubspot-ratelimit-max", &knobs.hubspot_per_10s.to_string());
     let response = reply::with(response, "x-hubspot-ratelimit-remaining", &left.to_string());
-    reply::with(
-        response,
-        "x-hubspot-ratelimit-interval-milliseconds",
-        "10000",
-    )
+    reply::with(response, "x-hubspot-ratelimit-interval-milliseconds", "10000")
 }
 
-fn dispatch(
-    shared: &Shared,
-    account: &Account,
-    call: &Call,
-    route: Route<'_>,
-    now: i64,
-) -> Result<Response, Response> {
+fn dispatch(shared: &Shared, account: &Account, call: &Call, route: Route<'_>, now: i64) -> Result<Response, Response> {
     let world = locked(&account.hubspot);
     let find = |name: &str| {
         let table = world.table(name).filter(|table| !table.object.people);
@@ -149,42 +123,27 @@ fn dispatch(
         Route::Batch(name) => batch(shared, account, find(name)?, call, now),
         Route::Read(name, wanted) => {
             let (table, pairs) = (find(name)?, call.pairs());
-            let record = seq(table.object, wanted)
-                .and_then(|seq| table.live(seq))
-                .and_then(|r| r.view(now));
-            let record = record
-                .ok_or_else(|| reply::hubspot(404, "OBJECT_NOT_FOUND", "resource not found"))?;
+            let record = seq(table.object, wanted).and_then(|seq| table.live(seq)).and_then(|r| r.view(now));
+            let record = record.ok_or_else(|| reply::hubspot(404, "OBJECT_NOT_FOUND", "resource not found"))?;
             served(shared, account, table, &[record]);
-            Ok(reply::json(
-                200,
-                &row(table, record, &asked(pairs.get("properties"))),
-            ))
+            Ok(reply::json(200, &row(table, record, &asked(pairs.get("properties")))))
         }
-        Route::Owners => world
-            .table("owners")
-            .map_or_else(|| Err(unknown()), |t| owners(shared, account, t, call, now)),
+        Route::Owners => {
+            world.table("owners").map_or_else(|| Err(unknown()), |t| owners(shared, account, t, call, now))
+        }
         Route::Properties(name) => {
             let names = properties::names(find(name)?.object);
-            let results: Vec<Value> = names
-                .iter()
-                .map(|name| json!({ "name": name, "label": name, "type": "string" }))
-                .collect();
+            let results: Vec<Value> =
+                names.iter().map(|name| json!({ "name": name, "label": name, "type": "string" })).collect();
             Ok(reply::json(200, &json!({ "results": results })))
         }
-        Route::Account => Ok(reply::json(
-            200,
-            &json!({ "portalId": 4_200_000, "timeZone": "Europe/Berlin" }),
-        )),
+        Route::Account => Ok(reply::json(200, &json!({ "portalId": 4_200_000, "timeZone": "Europe/Berlin" }))),
         Route::Token | Route::Unknown => Err(unknown()),
     }
 }
 
 fn unknown() -> Response {
-    reply::hubspot(
-        404,
-        "OBJECT_NOT_FOUND",
-        "No route was found for this request.",
-    )
+    reply::hubspot(404, "OBJECT_NOT_FOUND", "No route was found for this request.")
 }
 
 fn invalid(text: &str) -> Response {
@@ -208,16 +167,8 @@ fn token(shared: &Shared, call: &Call, now: i64) -> Response {
     let (form, life) = (call.form(), shared.faults.knobs().token_ms);
     let tenants = &shared.options.tenants;
     let grant = match form.get("grant_type").map(String::as_str) {
-        Some("refresh_token") => {
-            shared
-                .tokens
-                .refresh(Provider::HubSpot, tenants, &form, now + life)
-        }
-        Some("client_credentials") => {
-            shared
-                .tokens
-                .client(Provider::HubSpot, tenants, &form, now + life)
-        }
+        Some("refresh_token") => shared.tokens.refresh(Provider::HubSpot, tenants, &form, now + life),
+        Some("client_credentials") => shared.tokens.client(Provider::HubSpot, tenants, &form, now + life),
         _ => Err(Refusal::GrantType),
     };
     match grant {
@@ -234,46 +185,27 @@ fn token(shared: &Shared, call: &Call, now: i64) -> Response {
                 Refusal::Client => ("BAD_CLIENT_ID", "missing or invalid client id"),
                 Refusal::GrantType => ("BAD_GRANT_TYPE", "missing or unknown grant type"),
             };
-            reply::json(
-                400,
-                &json!({ "status": status, "message": text, "correlationId": uuid(400) }),
-            )
+            reply::json(400, &json!({ "status": status, "message": text, "correlationId": uuid(400) }))
         }
     }
 }
 
 fn asked(properties: Option<&String>) -> Vec<String> {
-    properties
-        .map(|list| list.split(',').map(|name| name.trim().to_owned()).collect())
-        .unwrap_or_default()
+    properties.map(|list| list.split(',').map(|name| name.trim().to_owned()).collect()).unwrap_or_default()
 }
 
 fn number(text: Option<&String>, default: usize) -> Result<usize, Response> {
-    text.map_or(Ok(default), |text| {
-        text.parse().map_err(|_| invalid("limit is not a number"))
-    })
+    text.map_or(Ok(default), |text| text.parse().map_err(|_| invalid("limit is not a number")))
 }
 
 /// The list endpoint: id order, an opaque position, nothing hidden by lag.
-fn list(
-    shared: &Shared,
-    account: &Account,
-    table: &Table,
-    call: &Call,
-    now: i64,
-) -> Result<Response, Response> {
+fn list(shared: &Shared, account: &Account, table: &Table, call: &Call, now: i64) -> Result<Response, Response> {
     let key = format!("{}?{}", call.path, call.query);
     if shared.options.raw
         && let Some((page, count)) = locked(&shared.pages).get(&key)
     {
-        shared
-            .stats
-            .records(&account.tenant.name, table.object.name, *count, []);
-        return Ok(reply::plain(
-            200,
-            "application/json;charset=utf-8",
-            page.clone(),
-        ));
+        shared.stats.records(&account.tenant.name, table.object.name, *count, []);
+        return Ok(reply::plain(200, "application/json;charset=utf-8", page.clone()));
     }
     let pairs = call.pairs();
     let archived = pairs.get("archived").is_some_and(|text| text == "true");
@@ -283,17 +215,10 @@ fn list(
     }
     let (page, next) = page(table, pairs.get("after"), archived, limit, now)?;
     let asked = asked(pairs.get("properties"));
-    let results: Vec<Value> = page
-        .iter()
-        .map(|record| row(table, record, &asked))
-        .collect();
+    let results: Vec<Value> = page.iter().map(|record| row(table, record, &asked)).collect();
     served(shared, account, table, &page);
     let rows = page.len();
-    let body = paged(
-        results,
-        next,
-        &format!("https://api.hubapi.com{}", call.path),
-    );
+    let body = paged(results, next, &format!("https://api.hubapi.com{}", call.path));
     if shared.options.raw {
         let page = axum::body::Bytes::from(body.to_string());
         locked(&shared.pages).insert(key, (page.clone(), rows));
@@ -316,9 +241,7 @@ fn page<'a>(
         Some(token) => {
             let wanted = unwrap_opaque(token).and_then(|text| seq(table.object, &text));
             // The first page may also be asked for as "0".
-            wanted
-                .or((token == "0").then_some(0))
-                .ok_or_else(|| invalid("invalid paging token"))?
+            wanted.or((token == "0").then_some(0)).ok_or_else(|| invalid("invalid paging token"))?
         }
     };
     let fits = |record: &&Record| match record.state {
@@ -327,16 +250,9 @@ fn page<'a>(
         State::Merged { .. } | State::Purged => false,
     };
     let rest = table.rows.get(from as usize..).unwrap_or_default();
-    let mut rows: Vec<&Record> = rest
-        .iter()
-        .filter_map(|record| record.view(now))
-        .filter(fits)
-        .take(limit + 1)
-        .collect();
-    let next = (rows.len() > limit)
-        .then(|| rows.pop())
-        .flatten()
-        .map(|record| opaque(&id(table.object, record.seq)));
+    let mut rows: Vec<&Record> =
+        rest.iter().filter_map(|record| record.view(now)).filter(fits).take(limit + 1).collect();
+    let next = (rows.len() > limit).then(|| rows.pop()).flatten().map(|record| opaque(&id(table.object, record.seq)));
     Ok((rows, next))
 }
 
@@ -344,10 +260,7 @@ fn paged(results: Vec<Value>, next: Option<String>, link: &str) -> Value {
     let mut body = json!({ "results": results });
     if let (Some(after), Some(body)) = (next, body.as_object_mut()) {
         let link = format!("{link}?after={after}");
-        body.insert(
-            "paging".to_owned(),
-            json!({ "next": { "after": after, "link": link } }),
-        );
+        body.insert("paging".to_owned(), json!({ "next": { "after": after, "link": link } }));
     }
     body
 }
@@ -355,39 +268,21 @@ fn paged(results: Vec<Value>, next: Option<String>, link: &str) -> Value {
 fn row(table: &Table, record: &Record, asked: &[String]) -> Value {
     let mut row = Map::new();
     let id = id(table.object, record.seq);
-    row.insert(
-        "properties".into(),
-        Value::Object(properties::shown(table, record, asked)),
-    );
+    row.insert("properties".into(), Value::Object(properties::shown(table, record, asked)));
     row.insert("createdAt".into(), json!(hubspot_time(record.created_ms)));
     row.insert("updatedAt".into(), json!(hubspot_time(record.stamp_ms)));
     row.insert("archived".into(), json!(record.state != State::Live));
     if let State::Deleted { at_ms } = record.state {
         row.insert("archivedAt".into(), json!(hubspot_time(at_ms)));
     }
-    row.insert(
-        "url".into(),
-        json!(format!(
-            "https://app.hubspot.com/contacts/4200000/record/{id}"
-        )),
-    );
+    row.insert("url".into(), json!(format!("https://app.hubspot.com/contacts/4200000/record/{id}")));
     row.insert("id".into(), json!(id));
     Value::Object(row)
 }
 
-fn searched(
-    shared: &Shared,
-    account: &Account,
-    table: &Table,
-    call: &Call,
-    now: i64,
-) -> Result<Response, Response> {
+fn searched(shared: &Shared, account: &Account, table: &Table, call: &Call, now: i64) -> Result<Response, Response> {
     let found = search::run(table, &call.body, now).map_err(|text| invalid(&text))?;
-    let results: Vec<Value> = found
-        .rows
-        .iter()
-        .map(|record| row(table, record, &found.properties))
-        .collect();
+    let results: Vec<Value> = found.rows.iter().map(|record| row(table, record, &found.properties)).collect();
     served(shared, account, table, &found.rows);
     let mut body = paged(results, found.next.map(|after| after.to_string()), "");
     if let Some(body) = body.as_object_mut() {
@@ -396,70 +291,36 @@ fn searched(
     Ok(reply::json(200, &body))
 }
 
-fn batch(
-    shared: &Shared,
-    account: &Account,
-    table: &Table,
-    call: &Call,
-    now: i64,
-) -> Result<Response, Response> {
-    let body: Value =
-        serde_json::from_slice(&call.body).map_err(|_| invalid("Invalid input JSON"))?;
-    let list = |name: &str| {
-        body.get(name)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
+fn batch(shared: &Shared, account: &Account, table: &Table, call: &Call, now: i64) -> Result<Response, Response> {
+    let body: Value = serde_json::from_slice(&call.body).map_err(|_| invalid("Invalid input JSON"))?;
+    let list = |name: &str| body.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let inputs = list("inputs");
     if inputs.is_empty() || inputs.len() > 100 {
         return Err(invalid("inputs must hold 1 to 100 ids"));
     }
-    let asked: Vec<String> = list("properties")
-        .iter()
-        .filter_map(|name| Some(name.as_str()?.to_owned()))
-        .collect();
-    let archived = call
-        .pairs()
-        .get("archived")
-        .is_some_and(|text| text == "true");
+    let asked: Vec<String> = list("properties").iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+    let archived = call.pairs().get("archived").is_some_and(|text| text == "true");
     let find = |input: &Value| {
         let seq = seq(table.object, input.get("id")?.as_str()?)?;
         let record = table.rows.get(seq as usize)?.view(now)?;
-        let fits = if archived {
-            matches!(record.state, State::Deleted { .. })
-        } else {
-            record.state == State::Live
-        };
+        let fits = if archived { matches!(record.state, State::Deleted { .. }) } else { record.state == State::Live };
         fits.then_some(record)
     };
     let rows: Vec<&Record> = inputs.iter().filter_map(find).collect();
     served(shared, account, table, &rows);
-    let results: Vec<Value> = rows
-        .iter()
-        .map(|record| row(table, record, &asked))
-        .collect();
+    let results: Vec<Value> = rows.iter().map(|record| row(table, record, &asked)).collect();
     // Ids that are not there do not fail the rest; the answer says 207 then.
     let missing = inputs.len() - rows.len();
     let mut body = json!({ "status": "COMPLETE", "results": results });
     if let (true, Some(body)) = (missing > 0, body.as_object_mut()) {
         body.insert("numErrors".into(), json!(missing));
         let text = "Could not get some objects, they may be deleted or not exist.";
-        body.insert(
-            "errors".into(),
-            json!([{ "status": "error", "category": "OBJECT_NOT_FOUND", "message": text }]),
-        );
+        body.insert("errors".into(), json!([{ "status": "error", "category": "OBJECT_NOT_FOUND", "message": text }]));
     }
     Ok(reply::json(if missing > 0 { 207 } else { 200 }, &body))
 }
 
-fn owners(
-    shared: &Shared,
-    account: &Account,
-    table: &Table,
-    call: &Call,
-    now: i64,
-) -> Result<Response, Response> {
+fn owners(shared: &Shared, account: &Account, table: &Table, call: &Call, now: i64) -> Result<Response, Response> {
     let pairs = call.pairs();
     let limit = number(pairs.get("limit"), 100)?;
     if !(1..=500).contains(&limit) {
@@ -468,20 +329,12 @@ fn owners(
     let archived = pairs.get("archived").is_some_and(|text| text == "true");
     let (page, next) = page(table, pairs.get("after"), archived, limit, now)?;
     served(shared, account, table, &page);
-    let results = page
-        .iter()
-        .map(|record| Value::Object(properties::all(table, record)))
-        .collect();
-    Ok(reply::json(
-        200,
-        &paged(results, next, "https://api.hubapi.com/crm/v3/owners"),
-    ))
+    let results = page.iter().map(|record| Value::Object(properties::all(table, record))).collect();
+    Ok(reply::json(200, &paged(results, next, "https://api.hubapi.com/crm/v3/owners")))
 }
 
 fn served(shared: &Shared, account: &Account, table: &Table, rows: &[&Record]) {
     let counted: &[&Record] = if shared.options.count_ids { rows } else { &[] };
     let ids = counted.iter().map(|record| id(table.object, record.seq));
-    shared
-        .stats
-        .records(&account.tenant.name, table.object.name, rows.len(), ids);
+    shared.stats.records(&account.tenant.name, table.object.name, rows.len(), ids);
 }

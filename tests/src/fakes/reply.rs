@@ -45,10 +45,7 @@ impl Call {
 
     /// The path without slashes.
     pub fn segments(&self) -> Vec<&str> {
-        self.path
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .collect()
+        self.path.split('/').filter(|part| !part.is_empty()).collect()
     }
 
     /// The query's pairs; the last of a name counts.
@@ -69,9 +66,7 @@ impl Call {
     /// The bearer token.
     pub fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then_some(token.trim())
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
 
     /// The host name asked for, without a port.
@@ -88,21 +83,14 @@ fn form(bytes: &[u8]) -> BTreeMap<String, String> {
 /// An answer with any body.
 pub fn plain(status: u16, kind: &'static str, body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
 /// A JSON answer.
 pub fn json(status: u16, value: &Value) -> Response {
-    plain(
-        status,
-        "application/json;charset=utf-8",
-        value.to_string().into(),
-    )
+    plain(status, "application/json;charset=utf-8", value.to_string().into())
 }
 
 /// Sets a header.
@@ -151,32 +139,20 @@ pub fn salesforce(status: u16, code: &str, message: &str) -> Response {
 pub fn trouble(provider: Provider, status: u16) -> Response {
     match (provider, status) {
         (Provider::HubSpot, 429) => hubspot_limit("TEN_SECONDLY_ROLLING"),
-        (Provider::HubSpot, 401) => hubspot(
-            401,
-            "EXPIRED_AUTHENTICATION",
-            "The OAuth token used to make this call expired 3 minute(s) ago.",
-        ),
-        (Provider::HubSpot, 403) => hubspot(
-            403,
-            "MISSING_SCOPES",
-            "This app hasn't been granted all required scopes to make this call.",
-        ),
+        (Provider::HubSpot, 401) => {
+            hubspot(401, "EXPIRED_AUTHENTICATION", "The OAuth token used to make this call expired 3 minute(s) ago.")
+        }
+        (Provider::HubSpot, 403) => {
+            hubspot(403, "MISSING_SCOPES", "This app hasn't been granted all required scopes to make this call.")
+        }
         (Provider::HubSpot, 423) => hubspot(423, "LOCKED", "This resource is locked."),
-        (Provider::HubSpot, 477) => {
-            hubspot(477, "MIGRATION_IN_PROGRESS", "This account is being moved.")
-        }
+        (Provider::HubSpot, 477) => hubspot(477, "MIGRATION_IN_PROGRESS", "This account is being moved."),
         (Provider::HubSpot, _) => hubspot(status, "INTERNAL_ERROR", "internal error"),
-        (Provider::Salesforce, 401) => {
-            salesforce(401, "INVALID_SESSION_ID", "Session expired or invalid")
-        }
-        (Provider::Salesforce, 403) => {
-            salesforce(403, "INSUFFICIENT_ACCESS", "insufficient access rights")
-        }
+        (Provider::Salesforce, 401) => salesforce(401, "INVALID_SESSION_ID", "Session expired or invalid"),
+        (Provider::Salesforce, 403) => salesforce(403, "INSUFFICIENT_ACCESS", "insufficient access rights"),
         // Overload answers come from the edge, without a body.
         (Provider::Salesforce, 406 | 420 | 429) => plain(status, "text/plain", Bytes::new()),
         (Provider::Salesforce, 503) => salesforce(503, "SERVER_UNAVAILABLE", "Server too busy"),
-        (Provider::Salesforce, _) => {
-            salesforce(status, "UNKNOWN_EXCEPTION", "An unexpected error occurred.")
-        }
+        (Provider::Salesforce, _) => salesforce(status, "UNKNOWN_EXCEPTION", "An unexpected error occurred."),
     }
 }

@@ -49,9 +49,7 @@ pub(super) fn answer(shared: &Shared, call: &Call, now: i64) -> Response {
     match (call.method.as_str(), segments.as_slice()) {
         ("POST", ["services", "oauth2", "token"]) => token(shared, call, now),
         ("GET", ["services", "data"]) => reply::json(200, &versions()),
-        (method, ["services", "data", version, rest @ ..]) => {
-            data(shared, call, method, version, rest, now)
-        }
+        (method, ["services", "data", version, rest @ ..]) => data(shared, call, method, version, rest, now),
         _ => missing(),
     }
 }
@@ -66,55 +64,28 @@ fn versions() -> Value {
 }
 
 /// Everything that needs a session.
-fn data(
-    shared: &Shared,
-    call: &Call,
-    method: &str,
-    version: &str,
-    rest: &[&str],
-    now: i64,
-) -> Response {
-    let pass = call.bearer().map_or(Pass::Unknown, |token| {
-        shared.tokens.pass(Provider::Salesforce, token, now)
-    });
+fn data(shared: &Shared, call: &Call, method: &str, version: &str, rest: &[&str], now: i64) -> Response {
+    let pass = call.bearer().map_or(Pass::Unknown, |token| shared.tokens.pass(Provider::Salesforce, token, now));
     let account = match pass {
         Pass::Tenant(index) => shared.accounts.get(index),
         Pass::Expired(_) | Pass::Unknown => None,
     };
     // A session is worth nothing at another org's host.
-    let strangers = |own: &Tenant| {
-        shared
-            .options
-            .tenants
-            .iter()
-            .any(|t| t != own && t.salesforce_domain == call.host())
-    };
+    let strangers =
+        |own: &Tenant| shared.options.tenants.iter().any(|t| t != own && t.salesforce_domain == call.host());
     let Some(account) = account.filter(|account| !strangers(&account.tenant)) else {
         return reply::salesforce(401, "INVALID_SESSION_ID", "Session expired or invalid");
     };
     let quota = shared.faults.knobs().salesforce_per_day;
     let usage = account.api_usage.fetch_add(1, Ordering::Relaxed) + 1;
     let response = if usage > quota {
-        let mut response = reply::salesforce(
-            403,
-            "REQUEST_LIMIT_EXCEEDED",
-            "TotalRequests Limit exceeded.",
-        );
-        response.extensions_mut().insert(Wait {
-            scope: "all",
-            ms: 0,
-        });
+        let mut response = reply::salesforce(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+        response.extensions_mut().insert(Wait { scope: "all", ms: 0 });
         response
     } else if !number(version).is_some_and(|n| VERSIONS.contains(&n)) {
         missing()
     } else {
-        let at = rest::At {
-            shared,
-            account,
-            call,
-            version,
-            now,
-        };
+        let at = rest::At { shared, account, call, version, now };
         match (method, rest) {
             ("GET", []) => reply::json(200, &rest::resources(version)),
             ("GET", ["limits"]) => rest::limits(usage, quota),
@@ -130,11 +101,7 @@ fn data(
             _ => missing(),
         }
     };
-    reply::with(
-        response,
-        "sforce-limit-info",
-        &format!("api-usage={usage}/{quota}"),
-    )
+    reply::with(response, "sforce-limit-info", &format!("api-usage={usage}/{quota}"))
 }
 
 /// `63` for `v63.0`.
@@ -147,17 +114,9 @@ fn token(shared: &Shared, call: &Call, now: i64) -> Response {
     let expires = now + shared.faults.knobs().token_ms;
     let login = matches!(call.host(), "login.salesforce.com" | "test.salesforce.com");
     let grant = match form.get("grant_type").map(String::as_str) {
-        Some("refresh_token") => {
-            shared
-                .tokens
-                .refresh(Provider::Salesforce, tenants, &form, expires)
-        }
+        Some("refresh_token") => shared.tokens.refresh(Provider::Salesforce, tenants, &form, expires),
         // Only the org's own host grants by client alone.
-        Some("client_credentials") if !login => {
-            shared
-                .tokens
-                .client(Provider::Salesforce, tenants, &form, expires)
-        }
+        Some("client_credentials") if !login => shared.tokens.client(Provider::Salesforce, tenants, &form, expires),
         _ => Err(Refusal::GrantType),
     };
     let grant = match grant {
@@ -176,10 +135,7 @@ fn token(shared: &Shared, call: &Call, now: i64) -> Response {
     };
     let instance = if login || call.host() == owner.salesforce_domain {
         format!("https://{}", owner.salesforce_domain)
-    } else if tenants
-        .iter()
-        .any(|tenant| tenant.salesforce_domain == call.host())
-    {
+    } else if tenants.iter().any(|tenant| tenant.salesforce_domain == call.host()) {
         // Another org's host knows nothing of this client.
         return reply::json(
             400,
@@ -198,8 +154,7 @@ fn token(shared: &Shared, call: &Call, now: i64) -> Response {
         "signature": content::opaque(&now.to_string()),
         "scope": "api refresh_token"
     });
-    if let (true, Some(refresh), Some(body)) = (grant.rotated, grant.refresh, body.as_object_mut())
-    {
+    if let (true, Some(refresh), Some(body)) = (grant.rotated, grant.refresh, body.as_object_mut()) {
         body.insert("refresh_token".to_owned(), json!(refresh));
     }
     reply::json(200, &body)

@@ -100,11 +100,7 @@ pub enum Key {
 /// Finds an object by its exact name; the names of the two providers never meet.
 pub fn find(name: &str) -> Option<(Provider, &'static Object)> {
     Provider::ALL.into_iter().find_map(|provider| {
-        provider
-            .objects()
-            .iter()
-            .find(|object| object.name == name)
-            .map(|object| (provider, object))
+        provider.objects().iter().find(|object| object.name == name).map(|object| (provider, object))
     })
 }
 
@@ -112,13 +108,7 @@ const fn field(name: &'static str, kind: Kind) -> Field {
     Field { name, kind }
 }
 
-const INDUSTRIES: Kind = Kind::Pick(&[
-    "COMPUTER_SOFTWARE",
-    "BANKING",
-    "FARMING",
-    "RETAIL",
-    "EDUCATION",
-]);
+const INDUSTRIES: Kind = Kind::Pick(&["COMPUTER_SOFTWARE", "BANKING", "FARMING", "RETAIL", "EDUCATION"]);
 const STAGES: Kind = Kind::Pick(&["subscriber", "lead", "opportunity", "customer"]);
 const PRIORITY: Kind = Kind::Pick(&["LOW", "MEDIUM", "HIGH"]);
 const OWNER: Field = field("hubspot_owner_id", Kind::Ref("owners"));
@@ -153,16 +143,7 @@ const HUBSPOT: &[Object] = &[
             field("firstname", Kind::FirstName),
             field("lastname", Kind::LastName),
             field("phone", Kind::Phone),
-            field(
-                "jobtitle",
-                Kind::Pick(&[
-                    "Buyer",
-                    "Engineer",
-                    "CFO",
-                    "Head of Sales",
-                    "Office Manager",
-                ]),
-            ),
+            field("jobtitle", Kind::Pick(&["Buyer", "Engineer", "CFO", "Head of Sales", "Office Manager"])),
             field("associatedcompanyid", Kind::Ref("companies")),
             field("lifecyclestage", STAGES),
             field("message", Kind::Text(200)),
@@ -180,13 +161,7 @@ const HUBSPOT: &[Object] = &[
             field("amount", Kind::Money),
             field(
                 "dealstage",
-                Kind::Pick(&[
-                    "appointmentscheduled",
-                    "qualifiedtobuy",
-                    "contractsent",
-                    "closedwon",
-                    "closedlost",
-                ]),
+                Kind::Pick(&["appointmentscheduled", "qualifiedtobuy", "contractsent", "closedwon", "closedlost"]),
             ),
             field("pipeline", Kind::Pick(&["default"])),
             field("closedate", Kind::Moment),
@@ -219,16 +194,7 @@ const HUBSPOT: &[Object] = &[
         fields: &[
             field("hs_task_subject", Kind::Text(40)),
             field("hs_task_body", Kind::Text(120)),
-            field(
-                "hs_task_status",
-                Kind::Pick(&[
-                    "NOT_STARTED",
-                    "IN_PROGRESS",
-                    "WAITING",
-                    "DEFERRED",
-                    "COMPLETED",
-                ]),
-            ),
+            field("hs_task_status", Kind::Pick(&["NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"])),
             field("hs_task_priority", PRIORITY),
             field("hs_task_type", Kind::Pick(&["TODO", "CALL", "EMAIL"])),
             field("hs_timestamp", Kind::Moment),
@@ -274,21 +240,9 @@ const SALESFORCE: &[Object] = &[
         fields: &[
             field("Name", Kind::Company),
             field("Website", Kind::Domain),
-            field(
-                "Industry",
-                Kind::Pick(&[
-                    "Technology",
-                    "Banking",
-                    "Agriculture",
-                    "Retail",
-                    "Education",
-                ]),
-            ),
+            field("Industry", Kind::Pick(&["Technology", "Banking", "Agriculture", "Retail", "Education"])),
             field("ParentId", Kind::Nothing),
-            field(
-                "Type",
-                Kind::Pick(&["Prospect", "Customer - Direct", "Partner"]),
-            ),
+            field("Type", Kind::Pick(&["Prospect", "Customer - Direct", "Partner"])),
             field("NumberOfEmployees", Kind::Count(9000)),
             field("AnnualRevenue", Kind::Money),
             field("Description", Kind::Text(160)),
@@ -306,10 +260,7 @@ const SALESFORCE: &[Object] = &[
             field("LastName", Kind::LastName),
             field("Email", Kind::Email),
             field("Phone", Kind::Phone),
-            field(
-                "Title",
-                Kind::Pick(&["Buyer", "Engineer", "CFO", "Head of Sales"]),
-            ),
+            field("Title", Kind::Pick(&["Buyer", "Engineer", "CFO", "Head of Sales"])),
             field("AccountId", Kind::Ref("Account")),
             field("Description", Kind::Text(200)),
             SF_OWNER,
@@ -324,15 +275,7 @@ const SALESFORCE: &[Object] = &[
         fields: &[
             field("Name", Kind::Company),
             field("AccountId", Kind::Ref("Account")),
-            field(
-                "StageName",
-                Kind::Pick(&[
-                    "Prospecting",
-                    "Negotiation/Review",
-                    "Closed Won",
-                    "Closed Lost",
-                ]),
-            ),
+            field("StageName", Kind::Pick(&["Prospecting", "Negotiation/Review", "Closed Won", "Closed Lost"])),
             field("Amount", Kind::Money),
             field("CloseDate", Kind::Date),
             field("IsWon", Kind::Flag),
@@ -349,10 +292,7 @@ const SALESFORCE: &[Object] = &[
         fields: &[
             field("Subject", Kind::Text(40)),
             field("Description", Kind::Text(120)),
-            field(
-                "Status",
-                Kind::Pick(&["Not Started", "In Progress", "Completed", "Deferred"]),
-            ),
+            field("Status", Kind::Pick(&["Not Started", "In Progress", "Completed", "Deferred"])),
             field("Priority", Kind::Pick(&["High", "Normal", "Low"])),
             field("ActivityDate", Kind::Date),
             field("WhoId", Kind::Ref("Contact")),
@@ -401,10 +341,7 @@ const SALESFORCE: &[Object] = &[
             field("Username", Kind::Email),
             field("Email", Kind::Email),
             field("Name", Kind::FullName),
-            field(
-                "Title",
-                Kind::Pick(&["Account Executive", "Manager", "Analyst"]),
-            ),
+            field("Title", Kind::Pick(&["Account Executive", "Manager", "Analyst"])),
         ],
     },
 ];

@@ -75,11 +75,9 @@ async fn answer(shared: &Shared, provider: Provider, tenant: &str, call: &Call) 
 /// How long a client has to wait after an injected answer.
 fn implied(provider: Provider, trouble: &Trouble) -> Option<Wait> {
     let ms = match trouble {
-        Trouble::Moving { retry_after }
-        | Trouble::Status {
-            retry_after: Some(retry_after),
-            ..
-        } => i64::try_from(*retry_after).unwrap_or(0) * 1000,
+        Trouble::Moving { retry_after } | Trouble::Status { retry_after: Some(retry_after), .. } => {
+            i64::try_from(*retry_after).unwrap_or(0) * 1000
+        }
         Trouble::Status { status: 429, .. } if provider == Provider::HubSpot => 10_000,
         Trouble::Status { status: 429, .. } | Trouble::RequestLimit => 0,
         _ => return None,
@@ -89,14 +87,11 @@ fn implied(provider: Provider, trouble: &Trouble) -> Option<Wait> {
 
 /// The name of the tenant whose token the request carries, even if it has expired; empty without one.
 fn tenant<'a>(shared: &'a Shared, provider: Provider, call: &Call) -> &'a str {
-    let pass = call
-        .bearer()
-        .map(|token| shared.tokens.pass(provider, token, now_ms()));
+    let pass = call.bearer().map(|token| shared.tokens.pass(provider, token, now_ms()));
     match pass {
-        Some(Pass::Tenant(index) | Pass::Expired(index)) => shared
-            .accounts
-            .get(index)
-            .map_or("", |account| account.tenant.name.as_str()),
+        Some(Pass::Tenant(index) | Pass::Expired(index)) => {
+            shared.accounts.get(index).map_or("", |account| account.tenant.name.as_str())
+        }
         Some(Pass::Unknown) | None => "",
     }
 }

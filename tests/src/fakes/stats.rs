@@ -47,18 +47,9 @@ impl Snapshot {
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
         for counts in self.tenants.values() {
-            counts
-                .requests
-                .iter()
-                .for_each(|(key, n)| *total.requests.entry(key.clone()).or_default() += n);
-            counts
-                .statuses
-                .iter()
-                .for_each(|(key, n)| *total.statuses.entry(*key).or_default() += n);
-            counts
-                .records
-                .iter()
-                .for_each(|(key, n)| *total.records.entry(key.clone()).or_default() += n);
+            counts.requests.iter().for_each(|(key, n)| *total.requests.entry(key.clone()).or_default() += n);
+            counts.statuses.iter().for_each(|(key, n)| *total.statuses.entry(*key).or_default() += n);
+            counts.records.iter().for_each(|(key, n)| *total.records.entry(key.clone()).or_default() += n);
             total.limited += counts.limited;
             total.early += counts.early;
         }
@@ -114,59 +105,36 @@ impl Stats {
     /// Counts an answer.
     pub fn answer(&self, tenant: &str, status: u16) {
         let mut ledger = locked(&self.ledger);
-        *ledger
-            .tenants
-            .entry(tenant.to_owned())
-            .or_default()
-            .statuses
-            .entry(status)
-            .or_default() += 1;
+        *ledger.tenants.entry(tenant.to_owned()).or_default().statuses.entry(status).or_default() += 1;
     }
 
     /// Notes that the client was told to wait.
     pub fn limited(&self, tenant: &str, scope: &'static str, now: i64, wait_ms: i64) {
         let mut ledger = locked(&self.ledger);
-        ledger
-            .waits
-            .insert((tenant.to_owned(), scope), (now, now + wait_ms));
+        ledger.waits.insert((tenant.to_owned(), scope), (now, now + wait_ms));
         ledger.tenants.entry(tenant.to_owned()).or_default().limited += 1;
     }
 
     /// Counts records in an answer; `ids` is empty unless they are counted one by one.
-    pub fn records(
-        &self,
-        tenant: &str,
-        object: &str,
-        count: usize,
-        ids: impl IntoIterator<Item = String>,
-    ) {
+    pub fn records(&self, tenant: &str, object: &str, count: usize, ids: impl IntoIterator<Item = String>) {
         let mut ledger = locked(&self.ledger);
         let counts = ledger.tenants.entry(tenant.to_owned()).or_default();
         *counts.records.entry(object.to_owned()).or_default() += count as u64;
         for id in ids {
-            *counts
-                .served
-                .entry(object.to_owned())
-                .or_default()
-                .entry(id)
-                .or_default() += 1;
+            *counts.served.entry(object.to_owned()).or_default().entry(id).or_default() += 1;
         }
     }
 
     /// A copy of the counts.
     pub fn snapshot(&self) -> Snapshot {
         let tenants = locked(&self.ledger).tenants.clone();
-        Snapshot {
-            tenants,
-            peak_concurrency: self.peak.load(Ordering::Relaxed),
-        }
+        Snapshot { tenants, peak_concurrency: self.peak.load(Ordering::Relaxed) }
     }
 
     /// Starts counting anew. Waits that clients were told stay in force.
     pub fn reset(&self) {
         locked(&self.ledger).tenants.clear();
-        self.peak
-            .store(self.flying.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.peak.store(self.flying.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
@@ -179,11 +147,7 @@ mod tests {
         let stats = Stats::default();
         stats.limited("a", "all", 1_000, 10_000);
         stats.request("a", "hubspot.list", "all", 1_020);
-        assert_eq!(
-            stats.snapshot().total().early,
-            0,
-            "it was on its way already"
-        );
+        assert_eq!(stats.snapshot().total().early, 0, "it was on its way already");
         stats.request("a", "hubspot.list", "all", 5_000);
         stats.request("b", "hubspot.list", "all", 5_000);
         stats.request("a", "hubspot.list", "all", 11_000);

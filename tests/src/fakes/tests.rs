@@ -63,27 +63,11 @@ impl Client<'_> {
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let mut lines = head.lines();
-        let status = lines
-            .next()
-            .unwrap()
-            .split(' ')
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap();
-        let headers: BTreeMap<String, String> = lines
-            .map(|line| line.split_once(": ").unwrap())
-            .map(|(k, v)| (k.to_lowercase(), v.to_owned()))
-            .collect();
-        let length: usize = headers
-            .get("content-length")
-            .map_or(0, |text| text.parse().unwrap());
-        Answer {
-            status,
-            headers,
-            cut: body.len() < length,
-            body: body.to_owned(),
-        }
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: BTreeMap<String, String> =
+            lines.map(|line| line.split_once(": ").unwrap()).map(|(k, v)| (k.to_lowercase(), v.to_owned())).collect();
+        let length: usize = headers.get("content-length").map_or(0, |text| text.parse().unwrap());
+        Answer { status, headers, cut: body.len() < length, body: body.to_owned() }
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -91,24 +75,17 @@ impl Client<'_> {
     }
 
     async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send("POST", path, "application/json", &body.to_string())
-            .await
+        self.send("POST", path, "application/json", &body.to_string()).await
     }
 
     async fn form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(pairs)
-            .finish();
-        self.send("POST", path, "application/x-www-form-urlencoded", &body)
-            .await
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.send("POST", path, "application/x-www-form-urlencoded", &body).await
     }
 
     async fn soql(&self, resource: &str, text: &str) -> Answer {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("q", text)
-            .finish();
-        self.get(&format!("/services/data/v63.0/{resource}?{query}"))
-            .await
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", text).finish();
+        self.get(&format!("/services/data/v63.0/{resource}?{query}")).await
     }
 }
 
@@ -118,28 +95,14 @@ async fn start(options: Options) -> FakeProviders {
 
 fn hubspot(fakes: &FakeProviders) -> Client<'_> {
     let token = fakes.tenants()[0].hubspot_token.clone();
-    Client {
-        fakes,
-        provider: Provider::HubSpot,
-        token,
-        host: None,
-    }
+    Client { fakes, provider: Provider::HubSpot, token, host: None }
 }
 
 /// A client with a session at Salesforce.
 async fn salesforce(fakes: &FakeProviders) -> Client<'_> {
-    let mut client = Client {
-        fakes,
-        provider: Provider::Salesforce,
-        token: String::new(),
-        host: None,
-    };
-    client.token = login(&client, &fakes.tenants()[0].refresh_token)
-        .await
-        .json()["access_token"]
-        .as_str()
-        .unwrap()
-        .into();
+    let mut client = Client { fakes, provider: Provider::Salesforce, token: String::new(), host: None };
+    client.token =
+        login(&client, &fakes.tenants()[0].refresh_token).await.json()["access_token"].as_str().unwrap().into();
     client
 }
 
@@ -167,16 +130,10 @@ async fn walk(client: &Client<'_>, path: &str) -> Vec<Value> {
 }
 
 fn ids(rows: &[Value], key: &str) -> BTreeSet<String> {
-    rows.iter()
-        .map(|row| row[key].as_str().unwrap().to_owned())
-        .collect()
+    rows.iter().map(|row| row[key].as_str().unwrap().to_owned()).collect()
 }
 
 fn of(fakes: &FakeProviders, object: &str, wanted: fn(&Fate) -> bool) -> BTreeSet<String> {
     let truth = fakes.truth("a", object).unwrap();
-    truth
-        .into_iter()
-        .filter(|(_, truth)| wanted(&truth.fate))
-        .map(|(id, _)| id)
-        .collect()
+    truth.into_iter().filter(|(_, truth)| wanted(&truth.fate)).map(|(id, _)| id).collect()
 }

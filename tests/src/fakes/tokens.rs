@@ -65,20 +65,12 @@ impl Tokens {
     pub fn new(tenants: &[Tenant], rotate: bool) -> Self {
         let mut book = Book::default();
         for (index, tenant) in tenants.iter().enumerate() {
-            book.access.insert(
-                (Provider::HubSpot, tenant.hubspot_token.clone()),
-                (index, i64::MAX),
-            );
+            book.access.insert((Provider::HubSpot, tenant.hubspot_token.clone()), (index, i64::MAX));
             for provider in Provider::ALL {
-                book.refresh
-                    .insert((provider, tenant.refresh_token.clone()), index);
+                book.refresh.insert((provider, tenant.refresh_token.clone()), index);
             }
         }
-        Self {
-            book: Mutex::new(book),
-            issued: AtomicU64::new(0),
-            rotate,
-        }
+        Self { book: Mutex::new(book), issued: AtomicU64::new(0), rotate }
     }
 
     /// Whose token it is.
@@ -135,14 +127,8 @@ impl Tokens {
             key.1
         };
         let access = access(provider, owner, number);
-        book.access
-            .insert((provider, access.clone()), (index, expires));
-        Ok(Grant {
-            tenant: index,
-            access,
-            refresh: Some(refresh),
-            rotated,
-        })
+        book.access.insert((provider, access.clone()), (index, expires));
+        Ok(Grant { tenant: index, access, refresh: Some(refresh), rotated })
     }
 
     /// The `client_credentials` grant; the host the request went to decides the account (Salesforce).
@@ -154,24 +140,12 @@ impl Tokens {
         expires: i64,
     ) -> Result<Grant, Refusal> {
         let get = |name: &str| form.get(name).map_or("", String::as_str);
-        let known = |tenant: &Tenant| {
-            tenant.client_id == get("client_id") && tenant.client_secret == get("client_secret")
-        };
-        let (index, owner) = tenants
-            .iter()
-            .enumerate()
-            .find(|(_, tenant)| known(tenant))
-            .ok_or(Refusal::Client)?;
+        let known =
+            |tenant: &Tenant| tenant.client_id == get("client_id") && tenant.client_secret == get("client_secret");
+        let (index, owner) = tenants.iter().enumerate().find(|(_, tenant)| known(tenant)).ok_or(Refusal::Client)?;
         let access = access(provider, owner, self.issued.fetch_add(1, Ordering::Relaxed));
-        locked(&self.book)
-            .access
-            .insert((provider, access.clone()), (index, expires));
-        Ok(Grant {
-            tenant: index,
-            access,
-            refresh: None,
-            rotated: false,
-        })
+        locked(&self.book).access.insert((provider, access.clone()), (index, expires));
+        Ok(Grant { tenant: index, access, refresh: None, rotated: false })
     }
 }
 
@@ -189,27 +163,16 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn form(refresh: &str, tenant: &Tenant) -> BTreeMap<String, String> {
-        [
-            ("client_id", &*tenant.client_id),
-            ("client_secret", &*tenant.client_secret),
-            ("refresh_token", refresh),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        [("client_id", &*tenant.client_id), ("client_secret", &*tenant.client_secret), ("refresh_token", refresh)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
     }
 
     #[test]
     fn a_rotated_refresh_token_works_once() {
         let tenants = [Tenant::named("a")];
         let tokens = Tokens::new(&tenants, true);
-        let use_up = |token: &str| {
-            tokens.refresh(
-                Provider::Salesforce,
-                &tenants,
-                &form(token, &tenants[0]),
-                100,
-            )
-        };
+        let use_up = |token: &str| tokens.refresh(Provider::Salesforce, &tenants, &form(token, &tenants[0]), 100);
         let grant = use_up(&tenants[0].refresh_token).unwrap();
         assert!(grant.rotated);
         assert_eq!(use_up(&tenants[0].refresh_token), Err(Refusal::Refresh));
@@ -220,35 +183,14 @@ mod tests {
     fn an_access_token_expires_but_a_static_one_does_not() {
         let tenants = [Tenant::named("a")];
         let tokens = Tokens::new(&tenants, false);
-        let grant = tokens
-            .refresh(
-                Provider::HubSpot,
-                &tenants,
-                &form(&tenants[0].refresh_token, &tenants[0]),
-                100,
-            )
-            .unwrap();
-        assert_eq!(
-            tokens.pass(Provider::HubSpot, &grant.access, 99),
-            Pass::Tenant(0)
-        );
-        assert_eq!(
-            tokens.pass(Provider::HubSpot, &grant.access, 100),
-            Pass::Expired(0)
-        );
-        assert_eq!(
-            tokens.pass(Provider::Salesforce, &grant.access, 99),
-            Pass::Unknown
-        );
+        let grant =
+            tokens.refresh(Provider::HubSpot, &tenants, &form(&tenants[0].refresh_token, &tenants[0]), 100).unwrap();
+        assert_eq!(tokens.pass(Provider::HubSpot, &grant.access, 99), Pass::Tenant(0));
+        assert_eq!(tokens.pass(Provider::HubSpot, &grant.access, 100), Pass::Expired(0));
+        assert_eq!(tokens.pass(Provider::Salesforce, &grant.access, 99), Pass::Unknown);
         tokens.expire_all();
-        assert_eq!(
-            tokens.pass(Provider::HubSpot, &grant.access, 1),
-            Pass::Expired(0)
-        );
-        assert_eq!(
-            tokens.pass(Provider::HubSpot, &tenants[0].hubspot_token, i64::MAX - 1),
-            Pass::Tenant(0)
-        );
+        assert_eq!(tokens.pass(Provider::HubSpot, &grant.access, 1), Pass::Expired(0));
+        assert_eq!(tokens.pass(Provider::HubSpot, &tenants[0].hubspot_token, i64::MAX - 1), Pass::Tenant(0));
     }
 
     #[test]
@@ -256,9 +198,6 @@ mod tests {
         let tenants = [Tenant::named("a"), Tenant::named("b")];
         let tokens = Tokens::new(&tenants, false);
         let mixed = form(&tenants[0].refresh_token, &tenants[1]);
-        assert_eq!(
-            tokens.refresh(Provider::Salesforce, &tenants, &mixed, 1),
-            Err(Refusal::Client)
-        );
+        assert_eq!(tokens.refresh(Provider::Salesforce, &tenants, &mixed, 1), Err(Refusal::Client));
     }
 }

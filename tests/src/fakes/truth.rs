@@ -48,8 +48,7 @@ pub fn of(table: &Table, provider: Provider, now: i64) -> BTreeMap<String, Truth
     table
         .views(now)
         .map(|record| {
-            let hidden =
-                provider == Provider::HubSpot && matches!(record.state, State::Merged { .. });
+            let hidden = provider == Provider::HubSpot && matches!(record.state, State::Merged { .. });
             let stamp = match provider {
                 Provider::HubSpot => content::hubspot_time(record.stamp_ms),
                 Provider::Salesforce => content::salesforce_time(record.stamp_ms),
@@ -61,23 +60,13 @@ pub fn of(table: &Table, provider: Provider, now: i64) -> BTreeMap<String, Truth
             };
             let fate = match record.state {
                 // Users are deactivated: the record stays, a field of it changes.
-                State::Deleted { .. }
-                    if table.object.people && provider == Provider::Salesforce =>
-                {
-                    Fate::Present
-                }
+                State::Deleted { .. } if table.object.people && provider == Provider::Salesforce => Fate::Present,
                 State::Deleted { .. } | State::Purged => Fate::Deleted,
-                State::Merged { into } => Fate::Merged {
-                    into: content::id(table.object, into),
-                },
+                State::Merged { into } => Fate::Merged { into: content::id(table.object, into) },
                 State::Live => Fate::Present,
             };
-            let truth = Truth {
-                fate,
-                stamp: (!hidden).then_some(stamp),
-                stamp_ms: (!hidden).then_some(record.stamp_ms),
-                data,
-            };
+            let truth =
+                Truth { fate, stamp: (!hidden).then_some(stamp), stamp_ms: (!hidden).then_some(record.stamp_ms), data };
             (content::id(table.object, record.seq), truth)
         })
         .collect()

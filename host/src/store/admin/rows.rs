@@ -59,7 +59,9 @@ pub struct IntegrationRow {
 }
 
 pub(super) const INTEGRATIONS: Sql = sql!(
-    "SELECT i.id, c.name AS customer, i.name, i.provider, ", text("i.config"), " AS config, i.auth, i.pin, i.state,
+    "SELECT i.id, c.name AS customer, i.name, i.provider, ",
+    text("i.config"),
+    " AS config, i.auth, i.pin, i.state,
             i.state_reason, i.interval_ms, i.paused_until
      FROM integrations i JOIN customers c ON c.id = i.customer_id ORDER BY c.name, i.name"
 );
@@ -161,7 +163,9 @@ pub(super) const OBJECTS: Sql = sql!(
             CASE WHEN o.state <> 'active' THEN o.state WHEN i.state <> 'active' THEN i.state ELSE 'active' END AS state,
             COALESCE(o.state_reason, i.state_reason) AS state_reason, o.active, o.effective_interval_ms, o.due_at,
             o.dispatched_at, o.synced_at, o.fails, o.last_outcome, o.last_error, o.cursor, o.cursor_seq, o.landed_seq,
-            o.epoch, o.pending_sweep_seq, o.lease_owner, ", now, " AS now
+            o.epoch, o.pending_sweep_seq, o.lease_owner, ",
+    now,
+    " AS now
      FROM objects o JOIN integrations i ON i.id = o.integration_id JOIN customers c ON c.id = o.customer_id
      WHERE ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR i.name = $2) AND ($3 IS NULL OR o.name = $3)
      ORDER BY c.name, i.name, o.name LIMIT $4"

@@ -24,11 +24,7 @@ fn archived_records_become_tombstones_at_the_next_walk() {
     mini.pass(61 * MINUTE);
     let reading = mini.sync();
     mini.assert_truth();
-    assert_eq!(
-        mini.http.count(),
-        3,
-        "one search, two pages of the archived list"
-    );
+    assert_eq!(mini.http.count(), 3, "one search, two pages of the archived list");
     assert_eq!(reading.interactions[0].state, State::Deleted);
     assert!(reading.interactions[0].updated_at.is_some());
 }
@@ -138,11 +134,7 @@ fn the_losers_of_a_contact_are_read_from_both_of_its_properties() {
     mini.world().modified = "lastmodifieddate";
     mini.world().write(151, "Ana");
     mini.world().set(151, "hs_merged_object_ids", "90;97");
-    mini.world().set(
-        151,
-        "hs_calculated_merged_vids",
-        "97:1571231231;98:1571231232;151:1571231233;",
-    );
+    mini.world().set(151, "hs_calculated_merged_vids", "97:1571231231;98:1571231232;151:1571231233;");
     let reading = mini.sync();
     let ids: Vec<&str> = reading.landed().keys().copied().collect();
     assert_eq!(ids, ["151", "90", "97", "98"]);
@@ -157,8 +149,5 @@ fn a_loser_that_the_search_still_shows_ends_as_a_tombstone() {
     mini.world().set(2, "hs_merged_object_ids", "5");
     mini.pass(2 * MINUTE);
     let reading = mini.sync();
-    assert_eq!(
-        reading.landed()["5"].state,
-        State::MergedInto("2".to_owned())
-    );
+    assert_eq!(reading.landed()["5"].state, State::MergedInto("2".to_owned()));
 }

@@ -51,8 +51,7 @@ fn a_token_that_hubspot_forgot_restarts_the_full_read_from_its_own_beginning() {
     mini.world().archive(250);
     mini.world().dead_tokens.clear();
     mini.cursor = Some(restart);
-    mini.landed
-        .insert("250".to_owned(), "read by the first attempt".to_owned());
+    mini.landed.insert("250".to_owned(), "read by the first attempt".to_owned());
     mini.sync();
     mini.assert_truth();
 }
@@ -63,10 +62,7 @@ fn the_cursors_of_a_second_attempt_differ_from_those_of_the_first() {
     mini.world().write(1, "old");
     let restart = |mini: &mut Mini, from: Option<String>| {
         mini.cursor = from;
-        mini.world().answers = vec![syncline_sdk::testing::json(
-            400,
-            &json!({"category": "VALIDATION_ERROR"}),
-        )];
+        mini.world().answers = vec![syncline_sdk::testing::json(400, &json!({"category": "VALIDATION_ERROR"}))];
         match mini.try_sync() {
             Err(Error::CursorExpired(Some(cursor))) => cursor,
             other => panic!("{other:?}"),
@@ -82,19 +78,10 @@ fn the_cursors_of_a_second_attempt_differ_from_those_of_the_first() {
 
 #[test]
 fn a_cursor_of_another_layout_is_expired() {
-    for text in [
-        "",
-        "garbage",
-        r#"{"v":2,"phase":"full"}"#,
-        r#"{"v":1,"phase":"sideways"}"#,
-    ] {
+    for text in ["", "garbage", r#"{"v":2,"phase":"full"}"#, r#"{"v":1,"phase":"sideways"}"#] {
         let mut mini = Mini::new();
         mini.cursor = Some(text.to_owned());
-        assert_eq!(
-            mini.try_sync().unwrap_err(),
-            Error::CursorExpired(None),
-            "{text}"
-        );
+        assert_eq!(mini.try_sync().unwrap_err(), Error::CursorExpired(None), "{text}");
     }
 }
 
@@ -114,9 +101,7 @@ fn a_record_keeps_the_very_text_that_hubspot_sent() {
 #[test]
 fn more_properties_than_a_url_or_a_search_holds_are_read_by_id() {
     let mut mini = Mini::new();
-    let extra: Vec<String> = (0..700)
-        .map(|n| format!("a_rather_long_property_name_{n:04}"))
-        .collect();
+    let extra: Vec<String> = (0..700).map(|n| format!("a_rather_long_property_name_{n:04}")).collect();
     mini.config = json!({"properties": {"companies": extra}});
     for id in 1..=150 {
         mini.world().write(id, "old");
@@ -148,11 +133,6 @@ fn a_page_that_is_too_large_is_asked_for_in_smaller_pieces() {
     mini.pass(2 * HOUR);
     mini.sync();
     mini.assert_truth();
-    let limits: Vec<String> = mini
-        .http
-        .requests()
-        .iter()
-        .filter_map(|request| request.query("limit"))
-        .collect();
+    let limits: Vec<String> = mini.http.requests().iter().filter_map(|request| request.query("limit")).collect();
     assert_eq!(limits[..2], ["100", "25"]);
 }

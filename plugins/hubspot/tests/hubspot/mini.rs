@@ -67,9 +67,7 @@ impl World {
         let name = self.records[&id].properties["name"].clone();
         self.write(id, &name);
         let record = self.records.get_mut(&id).unwrap();
-        record
-            .properties
-            .insert(property.to_owned(), value.to_owned());
+        record.properties.insert(property.to_owned(), value.to_owned());
     }
 
     pub(crate) fn archive(&mut self, id: u64) {
@@ -90,12 +88,8 @@ impl World {
 
     /// What there is: id and name.
     fn truth(&self) -> BTreeMap<String, String> {
-        let live = self
-            .records
-            .iter()
-            .filter(|(_, record)| record.archived.is_none());
-        live.map(|(id, record)| (id.to_string(), record.properties["name"].clone()))
-            .collect()
+        let live = self.records.iter().filter(|(_, record)| record.archived.is_none());
+        live.map(|(id, record)| (id.to_string(), record.properties["name"].clone())).collect()
     }
 
     fn answer(&mut self, request: &Request) -> Response {
@@ -125,28 +119,16 @@ impl World {
         let limit = number(request.query("limit"));
         assert!(limit <= 100, "a list gives at most 100 rows");
         let token = request.query("after");
-        if token
-            .as_ref()
-            .is_some_and(|token| self.dead_tokens.contains(token))
-        {
+        if token.as_ref().is_some_and(|token| self.dead_tokens.contains(token)) {
             return invalid("the after parameter is not valid");
         }
         let from = token.map_or(0, |token| token.parse().unwrap());
         let archived = request.query("archived").as_deref() == Some("true");
         let names = names(request.query("properties"));
 
-        let mut matching = self
-            .records
-            .range(from..)
-            .filter(|(_, r)| r.archived.is_some() == archived);
-        let rows: Vec<Value> = matching
-            .by_ref()
-            .take(limit)
-            .map(|(id, record)| row(*id, record, &names))
-            .collect();
-        let next = matching
-            .next()
-            .map(|(id, _)| json!({"next": {"after": id.to_string(), "link": "?"}}));
+        let mut matching = self.records.range(from..).filter(|(_, r)| r.archived.is_some() == archived);
+        let rows: Vec<Value> = matching.by_ref().take(limit).map(|(id, record)| row(*id, record, &names)).collect();
+        let next = matching.next().map(|(id, _)| json!({"next": {"after": id.to_string(), "link": "?"}}));
         page(rows, next, None)
     }
 
@@ -157,9 +139,7 @@ impl World {
         }
         let body: Value = serde_json::from_str(&text).unwrap();
         let limit = body["limit"].as_u64().unwrap() as usize;
-        let offset = body["after"]
-            .as_str()
-            .map_or(0, |after| after.parse().unwrap());
+        let offset = body["after"].as_str().map_or(0, |after| after.parse().unwrap());
         if limit > 200 || offset + limit > 10_000 {
             return invalid("paging past 10,000 rows");
         }
@@ -169,11 +149,7 @@ impl World {
             .iter()
             .filter(|(_, record)| record.archived.is_none())
             .filter_map(|(id, record)| Some((*id, self.indexed(record)?, record)))
-            .filter(|(id, stamp, _)| {
-                filters
-                    .iter()
-                    .all(|filter| self.matches(filter, *id, *stamp))
-            })
+            .filter(|(id, stamp, _)| filters.iter().all(|filter| self.matches(filter, *id, *stamp)))
             .collect();
         match body["sorts"][0]["propertyName"].as_str().unwrap() {
             "hs_object_id" => matching.sort_by_key(|(id, ..)| *id),
@@ -182,9 +158,7 @@ impl World {
         let total = matching.len();
         let names: Vec<String> = serde_json::from_value(body["properties"].clone()).unwrap();
         let shown = matching.iter().skip(offset).take(limit);
-        let rows: Vec<Value> = shown
-            .map(|(id, _, record)| row(*id, record, &names))
-            .collect();
+        let rows: Vec<Value> = shown.map(|(id, _, record)| row(*id, record, &names)).collect();
         let more = offset + rows.len() < total;
         let next = more.then(|| json!({"next": {"after": (offset + rows.len()).to_string()}}));
         page(rows, next, Some(total))
@@ -192,20 +166,12 @@ impl World {
 
     /// The stamp that the index shows by now, if it knows the record.
     fn indexed(&self, record: &Record) -> Option<u64> {
-        record
-            .index
-            .iter()
-            .filter(|(visible, _)| *visible <= self.now)
-            .map(|(_, stamp)| *stamp)
-            .max()
+        record.index.iter().filter(|(visible, _)| *visible <= self.now).map(|(_, stamp)| *stamp).max()
     }
 
     fn matches(&self, filter: &Value, id: u64, stamp: u64) -> bool {
         let name = filter["propertyName"].as_str().unwrap();
-        assert!(
-            name == "hs_object_id" || name == self.modified,
-            "no property {name}"
-        );
+        assert!(name == "hs_object_id" || name == self.modified, "no property {name}");
         let left = if name == "hs_object_id" { id } else { stamp };
         let right: u64 = filter["value"].as_str().unwrap().parse().unwrap();
         match filter["operator"].as_str().unwrap() {
@@ -221,34 +187,18 @@ impl World {
         let names: Vec<String> = serde_json::from_value(body["properties"].clone()).unwrap();
         let inputs = body["inputs"].as_array().unwrap();
         assert!(inputs.len() <= 100, "a batch takes 100 ids");
-        let ids = inputs
-            .iter()
-            .map(|input| input["id"].as_str().unwrap().parse::<u64>().unwrap());
+        let ids = inputs.iter().map(|input| input["id"].as_str().unwrap().parse::<u64>().unwrap());
         let found = ids.filter_map(|id| Some((id, self.records.get(&id)?)));
-        let rows = found
-            .filter(|(_, r)| r.archived.is_none())
-            .map(|(id, r)| row(id, r, &names))
-            .collect();
+        let rows = found.filter(|(_, r)| r.archived.is_none()).map(|(id, r)| row(id, r, &names)).collect();
         page(rows, None, None)
     }
 
     fn owners(&self, request: &Request) -> Response {
         let archived = request.query("archived").as_deref() == Some("true");
         let limit = number(request.query("limit"));
-        let offset = request
-            .query("after")
-            .map_or(0, |after| after.parse().unwrap());
-        let all: Vec<&Value> = self
-            .owners
-            .iter()
-            .filter(|o| o["archived"] == archived)
-            .collect();
-        let rows: Vec<Value> = all
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .map(|owner| (*owner).clone())
-            .collect();
+        let offset = request.query("after").map_or(0, |after| after.parse().unwrap());
+        let all: Vec<&Value> = self.owners.iter().filter(|o| o["archived"] == archived).collect();
+        let rows: Vec<Value> = all.iter().skip(offset).take(limit).map(|owner| (*owner).clone()).collect();
         let more = offset + rows.len() < all.len();
         let next = more.then(|| json!({"next": {"after": (offset + rows.len()).to_string()}}));
         page(rows, next, None)
@@ -260,10 +210,7 @@ fn row(id: u64, record: &Record, names: &[String]) -> Value {
     let mut properties = Map::new();
     properties.insert("hs_object_id".to_owned(), id.to_string().into());
     for name in names {
-        let value = record
-            .properties
-            .get(name)
-            .map_or(Value::Null, |value| value.as_str().into());
+        let value = record.properties.get(name).map_or(Value::Null, |value| value.as_str().into());
         properties.insert(name.clone(), value);
     }
     let mut row = json!({
@@ -288,10 +235,7 @@ fn page(rows: Vec<Value>, next: Option<Value>, total: Option<usize>) -> Response
 }
 
 fn invalid(message: &str) -> Response {
-    testing::json(
-        400,
-        &json!({"status": "error", "category": "VALIDATION_ERROR", "message": message}),
-    )
+    testing::json(400, &json!({"status": "error", "category": "VALIDATION_ERROR", "message": message}))
 }
 
 fn number(text: Option<String>) -> usize {
@@ -299,10 +243,7 @@ fn number(text: Option<String>) -> usize {
 }
 
 fn names(text: Option<String>) -> Vec<String> {
-    text.unwrap_or_default()
-        .split(',')
-        .map(str::to_owned)
-        .collect()
+    text.unwrap_or_default().split(',').map(str::to_owned).collect()
 }
 
 /// The world, a door to it, and what a host has landed from it so far.
@@ -318,12 +259,7 @@ pub(crate) struct Mini {
 impl Mini {
     /// A HubSpot with nothing but companies, in which there are none.
     pub(crate) fn new() -> Self {
-        let world = World {
-            now: START,
-            modified: "hs_lastmodifieddate",
-            body_cap: usize::MAX,
-            ..World::default()
-        };
+        let world = World { now: START, modified: "hs_lastmodifieddate", body_cap: usize::MAX, ..World::default() };
         let world = Rc::new(RefCell::new(world));
         let inside = Rc::clone(&world);
         let http = MockHttp::new(move |request: &Request| {
@@ -335,14 +271,7 @@ impl Mini {
             Ok(response.with_header("date", time::format_http_date(world.now)))
         });
         let landed = BTreeMap::new();
-        Self {
-            world,
-            http,
-            config: json!({}),
-            object: "companies",
-            cursor: None,
-            landed,
-        }
+        Self { world, http, config: json!({}), object: "companies", cursor: None, landed }
     }
 
     pub(crate) fn world(&self) -> RefMut<'_, World> {
@@ -367,19 +296,14 @@ impl Mini {
         self.http.forget();
         let connector = HubSpot;
         // The host's own clock is years off: nothing may depend on it.
-        let harness = Harness::new(&connector)
-            .config(&self.config)
-            .http(self.http.clone());
+        let harness = Harness::new(&connector).config(&self.config).http(self.http.clone());
         let reading = harness.read_all(self.object, self.cursor.as_deref())?;
         self.cursor = Some(reading.cursor.clone());
         for record in &reading.interactions {
             match record.state {
                 State::Present => {
                     let data: Value = serde_json::from_str(&record.data).unwrap();
-                    let name = data["properties"]["name"]
-                        .as_str()
-                        .unwrap_or_default()
-                        .to_owned();
+                    let name = data["properties"]["name"].as_str().unwrap_or_default().to_owned();
                     self.landed.insert(record.id.clone(), name);
                 }
                 State::Deleted | State::MergedInto(_) => {
@@ -393,17 +317,8 @@ impl Mini {
     /// Fails the test unless what has landed is what there is.
     pub(crate) fn assert_truth(&self) {
         let truth = self.read().truth();
-        let missing: Vec<_> = truth
-            .iter()
-            .filter(|(id, name)| self.landed.get(*id) != Some(name))
-            .take(5)
-            .collect();
-        let surplus: Vec<_> = self
-            .landed
-            .keys()
-            .filter(|id| !truth.contains_key(*id))
-            .take(5)
-            .collect();
+        let missing: Vec<_> = truth.iter().filter(|(id, name)| self.landed.get(*id) != Some(name)).take(5).collect();
+        let surplus: Vec<_> = self.landed.keys().filter(|id| !truth.contains_key(*id)).take(5).collect();
         assert!(
             missing.is_empty() && surplus.is_empty(),
             "{} landed of {}; missing {missing:?}, surplus {surplus:?}",
@@ -415,11 +330,7 @@ impl Mini {
     /// The bodies of the searches of the last run.
     pub(crate) fn searches(&self) -> Vec<Value> {
         let requests = self.http.requests();
-        let searches = requests
-            .iter()
-            .filter(|request| request.path().ends_with("/search"));
-        searches
-            .map(|request| serde_json::from_slice(request.body.as_ref().unwrap()).unwrap())
-            .collect()
+        let searches = requests.iter().filter(|request| request.path().ends_with("/search"));
+        searches.map(|request| serde_json::from_slice(request.body.as_ref().unwrap()).unwrap()).collect()
     }
 }

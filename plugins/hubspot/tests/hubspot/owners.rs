@@ -18,11 +18,7 @@ fn mini(live: usize, archived: usize) -> Mini {
 fn archived_owners_are_read_by_a_second_pass_and_keep_their_data() {
     let mut mini = mini(230, 120);
     let reading = mini.sync();
-    assert_eq!(
-        mini.http.count(),
-        5,
-        "three pages of live owners, two of archived ones"
-    );
+    assert_eq!(mini.http.count(), 5, "three pages of live owners, two of archived ones");
     assert_eq!(reading.interactions.len(), 350);
     assert!(reading.pass_complete);
     assert_eq!(reading.landed()["230"].state, State::Present);
@@ -38,11 +34,7 @@ fn every_run_reads_all_owners() {
     mini.sync();
     mini.world().owners.remove(0);
     let reading = mini.sync();
-    assert_eq!(
-        reading.interactions.len(),
-        3,
-        "the one who is gone altogether shows by absence"
-    );
+    assert_eq!(reading.interactions.len(), 3, "the one who is gone altogether shows by absence");
     assert!(reading.pass_complete);
 }
 
@@ -58,28 +50,8 @@ fn a_token_that_hubspot_forgot_restarts_the_owners() {
 fn the_deletes_of_owners_show_by_absence() {
     let harness = syncline_sdk::testing::Harness::new(&hubspot::HubSpot);
     let objects = hubspot::HubSpot.discover(&harness.ctx()).unwrap();
-    let owners = objects
-        .iter()
-        .find(|object| object.name == "owners")
-        .unwrap();
-    assert_eq!(
-        (owners.mode, owners.deletes),
-        (SyncMode::Full, DeleteMode::ByAbsence)
-    );
-    let kinds: Vec<&str> = objects
-        .iter()
-        .map(|object| object.interaction_type.as_str())
-        .collect();
-    assert_eq!(
-        kinds,
-        [
-            "account",
-            "contact",
-            "opportunity",
-            "ticket",
-            "task",
-            "note",
-            "user"
-        ]
-    );
+    let owners = objects.iter().find(|object| object.name == "owners").unwrap();
+    assert_eq!((owners.mode, owners.deletes), (SyncMode::Full, DeleteMode::ByAbsence));
+    let kinds: Vec<&str> = objects.iter().map(|object| object.interaction_type.as_str()).collect();
+    assert_eq!(kinds, ["account", "contact", "opportunity", "ticket", "task", "note", "user"]);
 }

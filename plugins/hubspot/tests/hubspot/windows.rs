@@ -21,13 +21,7 @@ fn operators(search: &Value) -> Vec<String> {
     let filters = search["filterGroups"][0]["filters"].as_array().unwrap();
     filters
         .iter()
-        .map(|f| {
-            format!(
-                "{} {}",
-                f["propertyName"].as_str().unwrap(),
-                f["operator"].as_str().unwrap()
-            )
-        })
+        .map(|f| format!("{} {}", f["propertyName"].as_str().unwrap(), f["operator"].as_str().unwrap()))
         .collect()
 }
 
@@ -54,11 +48,7 @@ fn a_window_of_more_than_ten_thousand_rows_is_read_without_an_offset() {
     mini.pass(2 * MINUTE);
     mini.sync();
     mini.assert_truth();
-    assert!(
-        mini.searches()
-            .iter()
-            .all(|search| search.get("after").is_none())
-    );
+    assert!(mini.searches().iter().all(|search| search.get("after").is_none()));
 }
 
 #[test]
@@ -79,11 +69,7 @@ fn rows_that_change_while_a_window_is_paged_are_not_skipped() {
     mini.sync();
     mini.world().before_each(|_, _| {});
     let last = mini.landed.get("1000").cloned();
-    assert_eq!(
-        last.as_deref(),
-        Some("new"),
-        "nothing behind the changes was skipped"
-    );
+    assert_eq!(last.as_deref(), Some("new"), "nothing behind the changes was skipped");
     mini.pass(2 * MINUTE);
     mini.sync();
     mini.assert_truth();
@@ -132,17 +118,10 @@ fn a_row_newer_than_its_window_is_emitted_and_does_not_move_the_watermark() {
     mini.world().write_visible_after(1, "newest", 10 * MINUTE);
     mini.sync();
     assert_eq!(mini.landed["1"], "newest");
-    let lo = |mini: &Mini| {
-        serde_json::from_str::<Value>(mini.cursor.as_ref().unwrap()).unwrap()["lo"]
-            .as_u64()
-            .unwrap()
-    };
+    let lo =
+        |mini: &Mini| serde_json::from_str::<Value>(mini.cursor.as_ref().unwrap()).unwrap()["lo"].as_u64().unwrap();
     let now = mini.world().now;
-    assert_eq!(
-        lo(&mini),
-        (now - MINUTE - HOUR) / 1_000 * 1_000,
-        "HubSpot's time, less what settles and the overlap"
-    );
+    assert_eq!(lo(&mini), (now - MINUTE - HOUR) / 1_000 * 1_000, "HubSpot's time, less what settles and the overlap");
 
     mini.pass(15 * MINUTE);
     mini.sync();
@@ -169,20 +148,10 @@ fn the_first_page_freezes_the_window_by_the_date_header() {
     mini.sync();
     let searches = mini.searches();
     assert_eq!(searches.len(), 3);
-    assert_eq!(
-        operators(&searches[0]),
-        ["hs_lastmodifieddate GTE", "hs_object_id GT"]
-    );
-    let closed = [
-        "hs_lastmodifieddate GTE",
-        "hs_object_id GT",
-        "hs_lastmodifieddate LT",
-    ];
+    assert_eq!(operators(&searches[0]), ["hs_lastmodifieddate GTE", "hs_object_id GT"]);
+    let closed = ["hs_lastmodifieddate GTE", "hs_object_id GT", "hs_lastmodifieddate LT"];
     assert_eq!(operators(&searches[1]), closed);
-    let his: Vec<&Value> = searches[1..]
-        .iter()
-        .map(|s| &s["filterGroups"][0]["filters"][2]["value"])
-        .collect();
+    let his: Vec<&Value> = searches[1..].iter().map(|s| &s["filterGroups"][0]["filters"][2]["value"]).collect();
     assert_eq!(his[0], his[1], "one end for the whole window");
     let hi: u64 = his[0].as_str().unwrap().parse().unwrap();
     assert_eq!(hi, (before + 200) / 1_000 * 1_000 - MINUTE);
@@ -230,10 +199,7 @@ fn a_short_page_ends_the_window_only_if_the_total_says_so() {
         syncline_sdk::testing::json(200, &json!({"total": 1, "results": [row("6")]})),
     ];
     let reading = mini.sync();
-    assert_eq!(
-        reading.landed().keys().copied().collect::<Vec<_>>(),
-        ["5", "6"]
-    );
+    assert_eq!(reading.landed().keys().copied().collect::<Vec<_>>(), ["5", "6"]);
 }
 
 #[test]
@@ -242,14 +208,11 @@ fn many_short_runs_with_writes_between_them_lose_nothing() {
     let mut state = 7_u64;
     for round in 0..40 {
         for _ in 0..25 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let id = (state >> 33) % 400 + 1;
             let lag = (state >> 20) % (20 * MINUTE);
             mini.world().now += 700;
-            mini.world()
-                .write_visible_after(id, &format!("round {round}"), lag);
+            mini.world().write_visible_after(id, &format!("round {round}"), lag);
         }
         mini.pass((state >> 40) % (7 * MINUTE));
         mini.sync();

@@ -32,34 +32,18 @@ impl Copy {
         config["domain"] = json!("northwind.my.salesforce.com");
         let http = org.http();
         let clock = FixedClock::new(START * 1_000);
-        let harness = Harness::new(&Salesforce)
-            .http(http.clone())
-            .clock(clock.clone())
-            .config(config)
-            .page_size(page_size);
+        let harness =
+            Harness::new(&Salesforce).http(http.clone()).clock(clock.clone()).config(config).page_size(page_size);
         let object = org.with(|org| org.object.clone());
         let (org, landed) = (org.clone(), BTreeMap::new());
-        Self {
-            org,
-            http,
-            clock,
-            harness,
-            cursor: None,
-            landed,
-            last: None,
-            object,
-        }
+        Self { org, http, clock, harness, cursor: None, landed, last: None, object }
     }
 
     /// Fetches one page as the host does; true if the run goes on.
     pub fn step(&mut self) -> Result<bool, Error> {
         match self.harness.fetch(&self.object, self.cursor.as_deref()) {
             Ok(page) => {
-                let new: Vec<_> = page
-                    .interactions
-                    .iter()
-                    .map(|one| (one.id.clone(), one.clone()))
-                    .collect();
+                let new: Vec<_> = page.interactions.iter().map(|one| (one.id.clone(), one.clone())).collect();
                 self.landed.extend(new);
                 self.cursor = Some(page.cursor.clone());
                 let more = page.more;
@@ -94,21 +78,14 @@ impl Copy {
 
     /// Queries asked since the requests were last forgotten.
     pub fn queries(&self) -> Vec<String> {
-        self.http
-            .requests()
-            .iter()
-            .filter_map(|request| request.query("q"))
-            .collect()
+        self.http.requests().iter().filter_map(|request| request.query("q")).collect()
     }
 
     /// Compares the copy with the org.
     #[track_caller]
     pub fn assert_true(&self) {
-        let landed: BTreeMap<&str, String> = self
-            .landed
-            .values()
-            .map(|one| (one.id.as_str(), described(one)))
-            .collect();
+        let landed: BTreeMap<&str, String> =
+            self.landed.values().map(|one| (one.id.as_str(), described(one))).collect();
         self.org.with(|org| {
             let truth: BTreeMap<&str, String> = org
                 .rows

@@ -37,15 +37,8 @@ fn a_large_object_is_exported_unsorted_rows_and_all() {
     let (org, mut copy) = large(130);
     copy.run().unwrap();
     copy.assert_true();
-    assert_eq!(
-        org.with(|org| (org.jobs.len(), org.deleted_jobs.len())),
-        (0, 1),
-        "the job is deleted at the end"
-    );
-    assert_eq!(
-        copy.last.as_ref().unwrap().attributes,
-        [("pass-complete".to_owned(), "true".to_owned())]
-    );
+    assert_eq!(org.with(|org| (org.jobs.len(), org.deleted_jobs.len())), (0, 1), "the job is deleted at the end");
+    assert_eq!(copy.last.as_ref().unwrap().attributes, [("pass-complete".to_owned(), "true".to_owned())]);
 }
 
 #[test]
@@ -90,11 +83,7 @@ fn line_breaks_and_quotes_survive_the_export() {
     let (org, mut copy) = large(60);
     org.with(|org| {
         let id = org.create(START - 5_000);
-        org.rename(
-            &id,
-            "Birch \"& Sons\",\nLtd\r\n\"Id\",\"Name\"\n",
-            START - 5_000,
-        );
+        org.rename(&id, "Birch \"& Sons\",\nLtd\r\n\"Id\",\"Name\"\n", START - 5_000);
     });
     copy.run().unwrap();
     copy.assert_true();
@@ -110,10 +99,7 @@ fn a_record_has_the_same_data_by_either_way() {
         let queried = &by_query.landed[id];
         let data = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(data(&exported.data), data(&queried.data));
-        assert_eq!(
-            (&exported.version, &exported.updated_at),
-            (&queried.version, &queried.updated_at)
-        );
+        assert_eq!((&exported.version, &exported.updated_at), (&queried.version, &queried.updated_at));
     }
 }
 
@@ -146,12 +132,7 @@ fn jobs_that_always_abort_leave_the_object_to_a_pass() {
     org.with(|org| org.job_states = vec!["Aborted"]);
     copy.run().unwrap();
     copy.assert_true();
-    let created = copy
-        .http
-        .requests()
-        .iter()
-        .filter(|request| request.method == Method::Post)
-        .count();
+    let created = copy.http.requests().iter().filter(|request| request.method == Method::Post).count();
     assert_eq!(created, 3);
 }
 
@@ -169,8 +150,7 @@ fn an_object_too_large_to_count_is_exported() {
     org.with(|org| {
         org.interpose(|request| {
             let soql = request.query("q")?;
-            soql.contains("COUNT()")
-                .then(|| error(400, "QUERY_TIMEOUT", "running for too long"))
+            soql.contains("COUNT()").then(|| error(400, "QUERY_TIMEOUT", "running for too long"))
         });
     });
     copy.step().unwrap();
@@ -187,10 +167,7 @@ fn the_last_set_can_be_asked_for_again_when_the_host_dies_before_it_is_stored() 
         before.clone_from(&copy.cursor);
         copy.step().unwrap();
     }
-    assert!(
-        org.with(|org| org.deleted_jobs.is_empty()),
-        "nothing proves yet that the last set is stored"
-    );
+    assert!(org.with(|org| org.deleted_jobs.is_empty()), "nothing proves yet that the last set is stored");
     copy.cursor = before;
     copy.landed.clear();
     copy.step().unwrap();
@@ -205,11 +182,7 @@ fn a_set_that_was_cut_short_is_asked_for_again_and_not_believed() {
     org.with(|org| {
         org.interpose(|_| {
             let row = "\"001Ab\",\"2026-03-01T09:00:00.000Z\",\"false\",\"\",\"Birch\",\"1.5\"\n";
-            Some(
-                text(200, row)
-                    .with_header("sforce-numberofrecords", "20")
-                    .with_header("sforce-locator", "null"),
-            )
+            Some(text(200, row).with_header("sforce-numberofrecords", "20").with_header("sforce-locator", "null"))
         });
     });
     assert!(matches!(copy.run(), Err(Error::Unavailable(_))));

@@ -1,12 +1,6 @@
 //! The connector against a small Salesforce in memory: what lands is compared with what the org holds.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod account;
 mod answers;

@@ -88,9 +88,7 @@ impl Shared {
         Self(Rc::new(RefCell::new(Org {
             now: START,
             object: "Account".to_owned(),
-            fields: fields
-                .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
-                .to_vec(),
+            fields: fields.map(|(name, kind)| (name.to_owned(), kind.to_owned())).to_vec(),
             rows: BTreeMap::new(),
             jobs: BTreeMap::new(),
             deleted_jobs: Vec::new(),
@@ -119,25 +117,16 @@ impl Shared {
 impl Org {
     /// Lets this answer instead of the org, where it gives an answer.
     pub fn interpose<R: Reply>(&mut self, mut fault: impl FnMut(&Request) -> Option<R> + 'static) {
-        self.fault = Some(Box::new(move |request| {
-            fault(request).map(Reply::into_result)
-        }));
+        self.fault = Some(Box::new(move |request| fault(request).map(Reply::into_result)));
     }
 
     fn answer(&mut self, request: &Request) -> Result<Response, HttpError> {
-        assert!(
-            request.url.len() < 16_384,
-            "a URL of {} bytes",
-            request.url.len()
-        );
+        assert!(request.url.len() < 16_384, "a URL of {} bytes", request.url.len());
         self.now += 1;
         let fault = self.fault.as_mut().and_then(|fault| fault(request));
         let response = fault.unwrap_or_else(|| Ok(serve::answer(self, request)))?;
         if response.body.len() > MAX_BODY {
-            return Err(HttpError::TooLarge(format!(
-                "{} bytes",
-                response.body.len()
-            )));
+            return Err(HttpError::TooLarge(format!("{} bytes", response.body.len())));
         }
         Ok(response.with_header("date", format_http_date(self.now * 1_000)))
     }
@@ -147,18 +136,9 @@ impl Org {
         self.created += 1;
         let id = format!("001Ab{:010}IAB", self.created);
         let mut values = BTreeMap::new();
-        values.insert(
-            "Name".to_owned(),
-            json!(format!("Account {}", self.created)),
-        );
+        values.insert("Name".to_owned(), json!(format!("Account {}", self.created)));
         values.insert("AnnualRevenue".to_owned(), json!(1.5));
-        let row = Row {
-            id: id.clone(),
-            stamp,
-            deleted: false,
-            master: None,
-            values,
-        };
+        let row = Row { id: id.clone(), stamp, deleted: false, master: None, values };
         self.rows.insert(id.clone(), row);
         id
     }
@@ -203,11 +183,7 @@ impl Row {
         let url = format!("/services/data/v63.0/sobjects/{object}/{}", self.id);
         let mut record = Map::new();
         record.insert("attributes".to_owned(), json!({"type": object, "url": url}));
-        record.extend(
-            fields
-                .iter()
-                .map(|field| (field.clone(), self.value(field))),
-        );
+        record.extend(fields.iter().map(|field| (field.clone(), self.value(field))));
         Value::Object(record)
     }
 

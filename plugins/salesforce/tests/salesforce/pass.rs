@@ -69,10 +69,7 @@ fn the_first_sync_of_a_small_object_is_a_pass_and_says_when_it_is_complete() {
     let mut copy = Copy::new(&org, 20);
     assert!(copy.step().unwrap());
     assert!(!copy.step().unwrap());
-    assert_eq!(
-        copy.last.as_ref().unwrap().attributes,
-        [("pass-complete".to_owned(), "true".to_owned())]
-    );
+    assert_eq!(copy.last.as_ref().unwrap().attributes, [("pass-complete".to_owned(), "true".to_owned())]);
     copy.settle();
     assert!(copy.last.as_ref().unwrap().attributes.is_empty());
     assert!(org.with(|org| org.jobs.is_empty() && org.deleted_jobs.is_empty()));
@@ -135,20 +132,13 @@ fn without_an_overlap_a_late_commit_is_missed_which_is_what_the_overlap_is_for()
 #[test]
 fn the_end_of_a_pass_comes_from_salesforces_clock_less_the_time_the_answer_took() {
     let org = Shared::new();
-    let mut copy = Copy::with_config(
-        &org,
-        10,
-        json!({"overlap_seconds": 0, "settle_seconds": 60}),
-    );
+    let mut copy = Copy::with_config(&org, 10, json!({"overlap_seconds": 0, "settle_seconds": 60}));
     // The host's clock is years off; its query takes 100 s, and the answer is stamped at the end.
     copy.clock.set(1_000);
     let clock = copy.clock.clone();
     org.with(|org| {
         org.interpose(move |request| {
-            if request
-                .query("q")
-                .is_some_and(|soql| soql.contains("ORDER BY"))
-            {
+            if request.query("q").is_some_and(|soql| soql.contains("ORDER BY")) {
                 clock.advance_ms(100_000);
             }
             None::<Response>
@@ -173,10 +163,7 @@ fn deleted_rows_are_tombstones_and_merged_rows_name_the_winner() {
     copy.settle();
     copy.assert_true();
     assert_eq!(copy.landed[&ids[1]].state, State::Deleted);
-    assert_eq!(
-        copy.landed[&ids[3]].state,
-        State::MergedInto(ids[0].clone())
-    );
+    assert_eq!(copy.landed[&ids[3]].state, State::MergedInto(ids[0].clone()));
 }
 
 #[test]
@@ -184,19 +171,13 @@ fn users_are_read_by_query_since_they_are_never_deleted() {
     let org = Shared::new();
     org.with(|org| {
         org.object = "User".to_owned();
-        org.fields
-            .retain(|(name, _)| name != "IsDeleted" && name != "MasterRecordId");
+        org.fields.retain(|(name, _)| name != "IsDeleted" && name != "MasterRecordId");
         org.create_many(5, START - 500);
     });
     let mut copy = Copy::new(&org, 10);
     copy.settle();
     copy.assert_true();
-    assert!(
-        copy.http
-            .requests()
-            .iter()
-            .all(|request| !request.url.contains("queryAll"))
-    );
+    assert!(copy.http.requests().iter().all(|request| !request.url.contains("queryAll")));
 }
 
 #[test]
@@ -252,9 +233,7 @@ fn a_query_that_the_host_gave_up_on_is_asked_for_with_less() {
     let clock = copy.clock.clone();
     org.with(|org| {
         org.interpose(move |request| {
-            let slow = request
-                .query("q")
-                .is_some_and(|soql| soql.ends_with("LIMIT 10"));
+            let slow = request.query("q").is_some_and(|soql| soql.ends_with("LIMIT 10"));
             slow.then(|| {
                 clock.advance_ms(30_000);
                 HttpError::Timeout("no answer for 30 s".to_owned())
@@ -277,12 +256,7 @@ fn a_field_that_was_hidden_meanwhile_is_left_out_after_another_describe() {
     });
     copy.settle();
     copy.assert_true();
-    assert!(
-        copy.queries()
-            .last()
-            .unwrap()
-            .starts_with("SELECT Id,SystemModstamp,IsDeleted,MasterRecordId,Name FROM")
-    );
+    assert!(copy.queries().last().unwrap().starts_with("SELECT Id,SystemModstamp,IsDeleted,MasterRecordId,Name FROM"));
 }
 
 #[test]
@@ -291,10 +265,7 @@ fn a_new_field_is_noticed_within_a_day() {
     org.with(|org| org.create_many(5, START - 5_000));
     let mut copy = Copy::new(&org, 10);
     copy.settle();
-    org.with(|org| {
-        org.fields
-            .push(("Tier__c".to_owned(), "picklist".to_owned()))
-    });
+    org.with(|org| org.fields.push(("Tier__c".to_owned(), "picklist".to_owned())));
     copy.settle();
     assert!(!copy.queries()[0].contains("Tier__c"));
     copy.clock.advance_ms(86_400_001);
@@ -308,11 +279,7 @@ fn a_query_refused_with_the_fields_of_a_fresh_describe_is_not_asked_for_ever() {
     let mut copy = Copy::new(&org, 10);
     copy.settle();
     org.with(|org| {
-        org.interpose(|request| {
-            request
-                .query("q")
-                .map(|_| error(400, "INVALID_FIELD", "No such column 'Name'"))
-        });
+        org.interpose(|request| request.query("q").map(|_| error(400, "INVALID_FIELD", "No such column 'Name'")));
     });
     assert!(matches!(copy.run(), Err(Error::Unexpected(_))));
 }
@@ -323,14 +290,11 @@ fn an_answer_out_of_order_is_not_believed() {
     org.with(|org| org.create_many(3, START - 500));
     let mut copy = Copy::new(&org, 10);
     copy.settle();
-    let records: Vec<_> = [
-        "2026-03-01T10:00:09.000+0000",
-        "2026-03-01T10:00:03.000+0000",
-    ]
-    .iter()
-    .enumerate()
-    .map(|(n, stamp)| json!({"Id": format!("00{n}"), "SystemModstamp": stamp}))
-    .collect();
+    let records: Vec<_> = ["2026-03-01T10:00:09.000+0000", "2026-03-01T10:00:03.000+0000"]
+        .iter()
+        .enumerate()
+        .map(|(n, stamp)| json!({"Id": format!("00{n}"), "SystemModstamp": stamp}))
+        .collect();
     let body = json!({"totalSize": 2, "done": true, "records": records});
     org.with(|org| org.interpose(move |_| Some(syncline_sdk::testing::json(200, &body))));
     assert!(matches!(copy.run(), Err(Error::Unexpected(_))));

@@ -23,12 +23,7 @@ fn mutate(org: &Shared, dice: &mut Dice) {
         for _ in 0..dice.roll(4) {
             // A transaction stamps its rows with the time of the write and shows them up to five minutes later.
             let stamp = org.now - dice.roll(2) * dice.roll(300);
-            let ids: Vec<String> = org
-                .rows
-                .values()
-                .filter(|row| !row.deleted)
-                .map(|row| row.id.clone())
-                .collect();
+            let ids: Vec<String> = org.rows.values().filter(|row| !row.deleted).map(|row| row.id.clone()).collect();
             let pick = |dice: &mut Dice| ids[dice.roll(ids.len() as u64) as usize].clone();
             match dice.roll(6) {
                 0 | 1 if ids.len() < 120 => org.create_many(dice.roll(12) as usize, stamp),
@@ -64,16 +59,12 @@ fn history(seed: u64) {
         org.stop_after = [3, 7, 2_000][dice.roll(3) as usize];
         org.slow_above = [25, usize::MAX][dice.roll(2) as usize];
         org.header = [Header::EverySet, Header::FirstSet][dice.roll(2) as usize];
-        org.job_states =
-            [vec!["InProgress", "JobComplete"], vec!["Failed"]][dice.roll(2) as usize].clone();
+        org.job_states = [vec!["InProgress", "JobComplete"], vec!["Failed"]][dice.roll(2) as usize].clone();
     });
     let config = json!({"bulk_above": dice.roll(80), "bulk_page": 1 + dice.roll(30)});
     let mut copy = Copy::with_config(&org, 1 + dice.roll(12) as u32, config);
     for _ in 0..1 + dice.roll(5) {
-        while copy
-            .step()
-            .unwrap_or_else(|error| panic!("seed {seed}: {error}"))
-        {
+        while copy.step().unwrap_or_else(|error| panic!("seed {seed}: {error}")) {
             mutate(&org, &mut dice);
             if dice.roll(40) == 0 {
                 org.with(|org| org.jobs.clear());

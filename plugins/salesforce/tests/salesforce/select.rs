@@ -36,13 +36,7 @@ impl Select {
         let fields = list(words.next())?;
         expect("FROM", &mut words)?;
         let object = words.next().ok_or("no object")?;
-        let mut select = Self {
-            fields,
-            object,
-            conditions: Vec::new(),
-            order: Vec::new(),
-            limit: None,
-        };
+        let mut select = Self { fields, object, conditions: Vec::new(), order: Vec::new(), limit: None };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "WHERE" | "AND" => {
@@ -50,9 +44,7 @@ impl Select {
                     let (field, operator, value) = (next()?, next()?, next()?);
                     let operand = match field.as_str() {
                         "Id" => Operand::Id(unquoted(&value)),
-                        "SystemModstamp" => {
-                            Operand::Stamp(parse_rfc3339_ms(&value).ok_or("no bare time")? / 1_000)
-                        }
+                        "SystemModstamp" => Operand::Stamp(parse_rfc3339_ms(&value).ok_or("no bare time")? / 1_000),
                         other => panic!("no condition on {other} is expected"),
                     };
                     select.conditions.push((operand, operator));
@@ -91,11 +83,7 @@ impl Select {
 
 fn list(word: Option<String>) -> Result<Vec<String>, String> {
     let word = word.ok_or("an unfinished list")?;
-    Ok(word
-        .split(',')
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect())
+    Ok(word.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
 /// Words between spaces; a quoted literal is one word, its quotes and escapes kept.
@@ -122,10 +110,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
 }
 
 fn unquoted(literal: &str) -> String {
-    let inner = literal
-        .strip_prefix('\'')
-        .and_then(|rest| rest.strip_suffix('\''))
-        .expect("a string literal");
+    let inner = literal.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).expect("a string literal");
     let mut out = String::new();
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {

@@ -11,18 +11,8 @@ use crate::select::Select;
 const BASE: &str = "/services/data/v63.0";
 
 pub fn answer(org: &mut Org, request: &Request) -> Response {
-    assert!(
-        request
-            .url
-            .starts_with("https://northwind.my.salesforce.com/"),
-        "{}",
-        request.url
-    );
-    let path = request
-        .path()
-        .strip_prefix(BASE)
-        .expect("a pinned version")
-        .to_owned();
+    assert!(request.url.starts_with("https://northwind.my.salesforce.com/"), "{}", request.url);
+    let path = request.path().strip_prefix(BASE).expect("a pinned version").to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (&request.method, parts.as_slice()) {
         (Method::Get, ["query"]) => query(org, request, false),
@@ -33,11 +23,7 @@ pub fn answer(org: &mut Org, request: &Request) -> Response {
         (Method::Get, ["jobs", "query", id, "results"]) => results(org, id, request),
         (Method::Delete, ["jobs", "query", id]) => {
             org.deleted_jobs.push((*id).to_owned());
-            if org.jobs.remove(*id).is_some() {
-                text(204, "")
-            } else {
-                not_found()
-            }
+            if org.jobs.remove(*id).is_some() { text(204, "") } else { not_found() }
         }
         _ => not_found(),
     }
@@ -56,13 +42,9 @@ fn describe(org: &Org, name: &str) -> Response {
     if name != org.object {
         return not_found();
     }
-    let field =
-        |(name, kind): &(String, String)| json!({"name": name, "type": kind, "filterable": true});
+    let field = |(name, kind): &(String, String)| json!({"name": name, "type": kind, "filterable": true});
     let fields: Vec<Value> = org.fields.iter().map(field).collect();
-    answer_json(
-        200,
-        &json!({"name": name, "queryable": true, "fields": fields}),
-    )
+    answer_json(200, &json!({"name": name, "queryable": true, "fields": fields}))
 }
 
 fn parse(org: &Org, soql: &str) -> Result<Select, Response> {
@@ -70,14 +52,9 @@ fn parse(org: &Org, soql: &str) -> Result<Select, Response> {
     if select.object != org.object {
         return Err(error(400, "INVALID_TYPE", "sObject type is not supported"));
     }
-    let known =
-        |field: &&String| org.fields.iter().any(|(name, _)| name == *field) || *field == "COUNT()";
+    let known = |field: &&String| org.fields.iter().any(|(name, _)| name == *field) || *field == "COUNT()";
     match select.fields.iter().find(|field| !known(field)) {
-        Some(field) => Err(error(
-            400,
-            "INVALID_FIELD",
-            &format!("No such column '{field}' on entity"),
-        )),
+        Some(field) => Err(error(400, "INVALID_FIELD", &format!("No such column '{field}' on entity"))),
         None => Ok(select),
     }
 }
@@ -90,23 +67,12 @@ fn query(org: &Org, request: &Request, deleted_too: bool) -> Response {
     let visible = |row: &&Row| (deleted_too || !row.deleted) && select.matches(&row.id, row.stamp);
     let mut rows: Vec<&Row> = org.rows.values().filter(visible).collect();
     if select.fields == ["COUNT()"] {
-        return answer_json(
-            200,
-            &json!({"totalSize": rows.len(), "done": true, "records": []}),
-        );
+        return answer_json(200, &json!({"totalSize": rows.len(), "done": true, "records": []}));
     }
     // A database stops early at a limit, so that both a smaller window and a smaller limit help.
-    let cost = rows.len().min(
-        select
-            .limit
-            .map_or(usize::MAX, |limit| limit.saturating_mul(4)),
-    );
+    let cost = rows.len().min(select.limit.map_or(usize::MAX, |limit| limit.saturating_mul(4)));
     if cost > org.slow_above {
-        return error(
-            400,
-            "QUERY_TIMEOUT",
-            "Your query request was running for too long.",
-        );
+        return error(400, "QUERY_TIMEOUT", "Your query request was running for too long.");
     }
     match select.order.as_slice() {
         [] => {}
@@ -119,10 +85,7 @@ fn query(org: &Org, request: &Request, deleted_too: bool) -> Response {
     rows.truncate(select.limit.unwrap_or(usize::MAX));
     let total = rows.len();
     rows.truncate(org.stop_after);
-    let records: Vec<Value> = rows
-        .iter()
-        .map(|row| row.record(&org.object, &select.fields))
-        .collect();
+    let records: Vec<Value> = rows.iter().map(|row| row.record(&org.object, &select.fields)).collect();
     let mut body = json!({"totalSize": total, "done": records.len() == total, "records": records});
     if rows.len() < total {
         body["nextRecordsUrl"] = json!(format!("{BASE}/query/0r8000000000001-{}", rows.len()));
@@ -131,55 +94,23 @@ fn query(org: &Org, request: &Request, deleted_too: bool) -> Response {
 }
 
 fn create_job(org: &mut Org, request: &Request) -> Response {
-    let body: Value =
-        serde_json::from_slice(request.body.as_deref().unwrap_or_default()).expect("a JSON body");
+    let body: Value = serde_json::from_slice(request.body.as_deref().unwrap_or_default()).expect("a JSON body");
     if !org.bulk {
-        return error(
-            400,
-            "INVALIDENTITY",
-            "Entity 'Account' is not supported by the Bulk API.",
-        );
+        return error(400, "INVALIDENTITY", "Entity 'Account' is not supported by the Bulk API.");
     }
     let select = match parse(org, body["query"].as_str().expect("a query")) {
         Ok(select) => select,
         Err(response) => return response,
     };
-    assert!(
-        select.order.is_empty() && select.limit.is_none(),
-        "a job with an order runs serially"
-    );
-    assert_eq!(
-        (body["contentType"].as_str(), body["lineEnding"].as_str()),
-        (Some("CSV"), Some("LF"))
-    );
+    assert!(select.order.is_empty() && select.limit.is_none(), "a job with an order runs serially");
+    assert_eq!((body["contentType"].as_str(), body["lineEnding"].as_str()), (Some("CSV"), Some("LF")));
     let deleted_too = body["operation"] == "queryAll";
-    let mut rows: Vec<Row> = org
-        .rows
-        .values()
-        .filter(|row| deleted_too || !row.deleted)
-        .cloned()
-        .collect();
+    let mut rows: Vec<Row> = org.rows.values().filter(|row| deleted_too || !row.deleted).cloned().collect();
     // Any order but a useful one.
-    rows.sort_by_key(|row| {
-        row.id
-            .bytes()
-            .rev()
-            .fold(7_u64, |hash, byte| hash.wrapping_mul(31) + u64::from(byte))
-    });
-    let id = format!(
-        "750Ab{:010}IAB",
-        org.jobs.len() + org.deleted_jobs.len() + 1
-    );
+    rows.sort_by_key(|row| row.id.bytes().rev().fold(7_u64, |hash, byte| hash.wrapping_mul(31) + u64::from(byte)));
+    let id = format!("750Ab{:010}IAB", org.jobs.len() + org.deleted_jobs.len() + 1);
     let created = org.now;
-    org.jobs.insert(
-        id.clone(),
-        Job {
-            select,
-            rows,
-            created,
-            polls: 0,
-        },
-    );
+    org.jobs.insert(id.clone(), Job { select, rows, created, polls: 0 });
     answer_json(200, &job_body(&id, created, "UploadComplete"))
 }
 
@@ -192,11 +123,7 @@ fn poll_job(org: &mut Org, id: &str) -> Response {
     let Some(job) = org.jobs.get_mut(id) else {
         return not_found();
     };
-    let state = org
-        .job_states
-        .get(job.polls)
-        .or(org.job_states.last())
-        .expect("a state");
+    let state = org.job_states.get(job.polls).or(org.job_states.last()).expect("a state");
     job.polls += 1;
     let mut body = job_body(id, job.created, state);
     if *state == "Failed" {
@@ -210,30 +137,14 @@ fn results(org: &Org, id: &str, request: &Request) -> Response {
         return not_found();
     };
     assert_eq!(request.header("accept"), Some("text/csv"));
-    let count: usize = request
-        .query("maxRecords")
-        .expect("maxRecords")
-        .parse()
-        .expect("a number");
-    let start: usize = request
-        .query("locator")
-        .map_or(0, |locator| locator[3..].parse().expect("our locator"));
+    let count: usize = request.query("maxRecords").expect("maxRecords").parse().expect("a number");
+    let start: usize = request.query("locator").map_or(0, |locator| locator[3..].parse().expect("our locator"));
     let end = (start + count).min(job.rows.len());
     let mut csv = String::new();
     if start == 0 || org.header == Header::EverySet {
         csv = format!("\"{}\"\n", job.select.fields.join("\",\""));
     }
-    csv.extend(
-        job.rows[start..end]
-            .iter()
-            .map(|row| row.csv(&job.select.fields)),
-    );
-    let next = if end < job.rows.len() {
-        format!("MTA{end}")
-    } else {
-        "null".to_owned()
-    };
-    text(200, csv)
-        .with_header("sforce-numberofrecords", (end - start).to_string())
-        .with_header("sforce-locator", next)
+    csv.extend(job.rows[start..end].iter().map(|row| row.csv(&job.select.fields)));
+    let next = if end < job.rows.len() { format!("MTA{end}") } else { "null".to_owned() };
+    text(200, csv).with_header("sforce-numberofrecords", (end - start).to_string()).with_header("sforce-locator", next)
 }

@@ -3,28 +3,14 @@
 use super::bindings::exports::syncline::connector::connector as exports;
 use super::bindings::syncline::connector::{http, log, types};
 use crate::{
-    AuthKind, AuthScheme, DeleteMode, Error, HttpError, Interaction, Level, Manifest, Method,
-    OAuth2, ObjectType, Page, RateHint, Request, Response, State, SyncMode,
+    AuthKind, AuthScheme, DeleteMode, Error, HttpError, Interaction, Level, Manifest, Method, OAuth2, ObjectType, Page,
+    RateHint, Request, Response, State, SyncMode,
 };
 
 impl From<Request> for http::Request {
     fn from(request: Request) -> Self {
-        let Request {
-            method,
-            url,
-            headers,
-            body,
-            idempotent,
-            attributes,
-        } = request;
-        Self {
-            method: method.into(),
-            url,
-            headers,
-            body,
-            idempotent,
-            attributes,
-        }
+        let Request { method, url, headers, body, idempotent, attributes } = request;
+        Self { method: method.into(), url, headers, body, idempotent, attributes }
     }
 }
 
@@ -44,18 +30,8 @@ impl From<Method> for http::Method {
 
 impl From<http::Response> for Response {
     fn from(response: http::Response) -> Self {
-        let http::Response {
-            status,
-            headers,
-            body,
-            attributes,
-        } = response;
-        Self {
-            status,
-            headers,
-            body,
-            attributes,
-        }
+        let http::Response { status, headers, body, attributes } = response;
+        Self { status, headers, body, attributes }
     }
 }
 
@@ -104,54 +80,22 @@ impl From<Error> for exports::Error {
 
 impl From<Manifest> for exports::Manifest {
     fn from(manifest: Manifest) -> Self {
-        let Manifest {
-            name,
-            version,
-            title,
-            config_schema,
-            auth,
-            hosts,
-            rate,
-            attributes,
-        } = manifest;
+        let Manifest { name, version, title, config_schema, auth, hosts, rate, attributes } = manifest;
         let auth = auth.into_iter().map(Into::into).collect();
         let rate = rate.map(Into::into);
-        Self {
-            name,
-            version,
-            title,
-            config_schema,
-            auth,
-            hosts,
-            rate,
-            attributes,
-        }
+        Self { name, version, title, config_schema, auth, hosts, rate, attributes }
     }
 }
 
 impl From<RateHint> for types::RateHint {
-    fn from(
-        RateHint {
-            requests,
-            per_seconds,
-            concurrency,
-        }: RateHint,
-    ) -> Self {
-        Self {
-            requests,
-            per_seconds,
-            concurrency,
-        }
+    fn from(RateHint { requests, per_seconds, concurrency }: RateHint) -> Self {
+        Self { requests, per_seconds, concurrency }
     }
 }
 
 impl From<AuthScheme> for types::AuthScheme {
     fn from(AuthScheme { name, kind, hosts }: AuthScheme) -> Self {
-        Self {
-            name,
-            kind: kind.into(),
-            hosts,
-        }
+        Self { name, kind: kind.into(), hosts }
     }
 }
 
@@ -170,35 +114,15 @@ impl From<AuthKind> for types::AuthKind {
 
 impl From<OAuth2> for types::Oauth2 {
     fn from(oauth2: OAuth2) -> Self {
-        let OAuth2 {
-            token_url,
-            authorize_url,
-            scopes,
-            grants,
-            attributes,
-        } = oauth2;
-        Self {
-            token_url,
-            authorize_url,
-            scopes,
-            grants,
-            attributes,
-        }
+        let OAuth2 { token_url, authorize_url, scopes, grants, attributes } = oauth2;
+        Self { token_url, authorize_url, scopes, grants, attributes }
     }
 }
 
 impl From<ObjectType> for exports::ObjectType {
     fn from(object: ObjectType) -> Self {
-        let ObjectType {
-            name,
-            interaction_type,
-            schema,
-            primary_key,
-            mode,
-            deletes,
-            default_interval,
-            attributes,
-        } = object;
+        let ObjectType { name, interaction_type, schema, primary_key, mode, deletes, default_interval, attributes } =
+            object;
         let mode = match mode {
             SyncMode::Incremental => types::SyncMode::Incremental,
             SyncMode::Full => types::SyncMode::Full,
@@ -208,59 +132,26 @@ impl From<ObjectType> for exports::ObjectType {
             DeleteMode::Tombstones => types::DeleteMode::Tombstones,
             DeleteMode::ByAbsence => types::DeleteMode::ByAbsence,
         };
-        Self {
-            name,
-            interaction_type,
-            schema,
-            primary_key,
-            mode,
-            deletes,
-            default_interval,
-            attributes,
-        }
+        Self { name, interaction_type, schema, primary_key, mode, deletes, default_interval, attributes }
     }
 }
 
 impl From<Page> for exports::Page {
     fn from(page: Page) -> Self {
-        let Page {
-            interactions,
-            cursor,
-            more,
-            wait,
-            attributes,
-        } = page;
+        let Page { interactions, cursor, more, wait, attributes } = page;
         let interactions = interactions.into_iter().map(Into::into).collect();
-        Self {
-            interactions,
-            cursor,
-            more,
-            wait,
-            attributes,
-        }
+        Self { interactions, cursor, more, wait, attributes }
     }
 }
 
 impl From<Interaction> for types::Interaction {
     fn from(interaction: Interaction) -> Self {
-        let Interaction {
-            id,
-            version,
-            updated_at,
-            state,
-            data,
-        } = interaction;
+        let Interaction { id, version, updated_at, state, data } = interaction;
         let state = match state {
             State::Present => types::RecordState::Present,
             State::Deleted => types::RecordState::Deleted,
             State::MergedInto(into) => types::RecordState::MergedInto(into),
         };
-        Self {
-            id,
-            version,
-            updated_at,
-            state,
-            data,
-        }
+        Self { id, version, updated_at, state, data }
     }
 }

@@ -13,9 +13,7 @@ struct Host;
 impl Http for Host {
     fn send(&self, request: Request) -> Result<Response, HttpError> {
         let request = request.into();
-        http::send(&request)
-            .map(Response::from)
-            .map_err(HttpError::from)
+        http::send(&request).map(Response::from).map_err(HttpError::from)
     }
 }
 
@@ -27,9 +25,7 @@ impl Log for Host {
 
 impl Clock for Host {
     fn now_ms(&self) -> u64 {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }
@@ -47,9 +43,7 @@ impl<C: Connector + Default> exports::Guest for Exported<C> {
     }
 
     fn discover(context: exports::Context) -> Result<Vec<exports::ObjectType>, exports::Error> {
-        let objects = C::default()
-            .discover(&lend(&context))
-            .map_err(exports::Error::from)?;
+        let objects = C::default().discover(&lend(&context)).map_err(exports::Error::from)?;
         Ok(objects.into_iter().map(Into::into).collect())
     }
 
@@ -64,12 +58,5 @@ impl<C: Connector + Default> exports::Guest for Exported<C> {
 }
 
 fn lend(context: &exports::Context) -> Context<'_> {
-    Context::new(
-        &Host,
-        &Host,
-        &Host,
-        &context.config,
-        &context.auth,
-        &context.attributes,
-    )
+    Context::new(&Host, &Host, &Host, &context.config, &context.auth, &context.attributes)
 }

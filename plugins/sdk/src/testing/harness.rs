@@ -41,10 +41,7 @@ pub struct Reading {
 impl Reading {
     /// The last state of each record by id, as landing would leave it.
     pub fn landed(&self) -> BTreeMap<&str, &Interaction> {
-        self.interactions
-            .iter()
-            .map(|record| (record.id.as_str(), record))
-            .collect()
+        self.interactions.iter().map(|record| (record.id.as_str(), record)).collect()
     }
 }
 
@@ -52,16 +49,10 @@ impl<'a> Harness<'a> {
     /// A harness with an empty configuration, the first auth scheme of the manifest, and no way out: set
     /// [`http`](Harness::http).
     pub fn new(connector: &'a dyn Connector) -> Self {
-        let auth = connector
-            .describe()
-            .auth
-            .first()
-            .map(|scheme| scheme.name.clone());
+        let auth = connector.describe().auth.first().map(|scheme| scheme.name.clone());
         Self {
             connector,
-            http: Box::new(MockHttp::new(|request| {
-                text(599, format!("no mock for {}", request.url))
-            })),
+            http: Box::new(MockHttp::new(|request| text(599, format!("no mock for {}", request.url)))),
             clock: FixedClock::default(),
             log: MemoryLog::default(),
             config: "{}".to_owned(),
@@ -76,8 +67,7 @@ impl<'a> Harness<'a> {
     /// If the value cannot be written as JSON.
     #[must_use]
     pub fn config(mut self, config: impl Serialize) -> Self {
-        self.config =
-            serde_json::to_string(&config).unwrap_or_else(|error| panic!("not JSON: {error}"));
+        self.config = serde_json::to_string(&config).unwrap_or_else(|error| panic!("not JSON: {error}"));
         self
     }
 
@@ -105,8 +95,7 @@ impl<'a> Harness<'a> {
     /// Sets the number of records that the host would like in a page.
     #[must_use]
     pub fn page_size(mut self, size: u32) -> Self {
-        self.attributes
-            .push(("page-size".to_owned(), size.to_string()));
+        self.attributes.push(("page-size".to_owned(), size.to_string()));
         self
     }
 
@@ -117,14 +106,7 @@ impl<'a> Harness<'a> {
 
     /// A context as the host would lend it to one call.
     pub fn ctx(&self) -> Context<'_> {
-        Context::new(
-            &*self.http,
-            &self.log,
-            &self.clock,
-            &self.config,
-            &self.auth,
-            &self.attributes,
-        )
+        Context::new(&*self.http, &self.log, &self.clock, &self.config, &self.auth, &self.attributes)
     }
 
     /// Reads one page and checks it against the contract.
@@ -154,10 +136,8 @@ impl<'a> Harness<'a> {
         while reading.pages < PAGES {
             let page = self.fetch(object, at.as_deref())?;
             reading.pages += 1;
-            reading.pass_complete |= page
-                .attributes
-                .iter()
-                .any(|(key, value)| key == "pass-complete" && value == "true");
+            reading.pass_complete |=
+                page.attributes.iter().any(|(key, value)| key == "pass-complete" && value == "true");
             reading.interactions.extend(page.interactions);
             reading.cursor.clone_from(&page.cursor);
             if !page.more {
@@ -181,48 +161,19 @@ impl<'a> Harness<'a> {
 
 /// Fails the test where the host would refuse the page.
 fn validate(page: &Page) {
-    let size: usize = page
-        .interactions
-        .iter()
-        .map(|record| record.data.len())
-        .sum();
-    assert!(
-        page.interactions.len() <= 1_000,
-        "a page of {} records",
-        page.interactions.len()
-    );
+    let size: usize = page.interactions.iter().map(|record| record.data.len()).sum();
+    assert!(page.interactions.len() <= 1_000, "a page of {} records", page.interactions.len());
     assert!(size <= 8 << 20, "a page of {size} bytes");
-    assert!(
-        (1..=16 << 10).contains(&page.cursor.len()),
-        "a cursor of {} bytes",
-        page.cursor.len()
-    );
-    assert!(
-        page.wait.is_none() || page.interactions.is_empty(),
-        "only an empty page may ask to wait"
-    );
-    assert!(
-        page.wait.is_none() || page.more,
-        "a page that ends the run may not ask to wait"
-    );
+    assert!((1..=16 << 10).contains(&page.cursor.len()), "a cursor of {} bytes", page.cursor.len());
+    assert!(page.wait.is_none() || page.interactions.is_empty(), "only an empty page may ask to wait");
+    assert!(page.wait.is_none() || page.more, "a page that ends the run may not ask to wait");
     for record in &page.interactions {
         let id = &record.id;
-        assert!(
-            (1..=512).contains(&id.len()) && !id.contains('\0'),
-            "not an id: {id:?}"
-        );
-        assert!(
-            record.data.len() <= 1 << 20,
-            "record {id} has {} bytes",
-            record.data.len()
-        );
+        assert!((1..=512).contains(&id.len()) && !id.contains('\0'), "not an id: {id:?}");
+        assert!(record.data.len() <= 1 << 20, "record {id} has {} bytes", record.data.len());
         let empty_tombstone = record.data.is_empty() && record.state != State::Present;
-        let object = record.data.trim_start().starts_with('{')
-            && serde_json::from_str::<IgnoredAny>(&record.data).is_ok();
-        assert!(
-            empty_tombstone || object,
-            "the data of record {id} is not a JSON object: {}",
-            record.data
-        );
+        let object =
+            record.data.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(&record.data).is_ok();
+        assert!(empty_tombstone || object, "the data of record {id} is not a JSON object: {}", record.data);
     }
 }

@@ -20,10 +20,7 @@ impl MockHttp {
     /// A door answered by this closure, which returns a [`Response`], an [`HttpError`] or a `Result` of both.
     pub fn new<R: Reply>(mut handler: impl FnMut(&Request) -> R + 'static) -> Self {
         let handler: Handler = Box::new(move |request| handler(request).into_result());
-        Self {
-            handler: Rc::new(RefCell::new(handler)),
-            requests: Rc::default(),
-        }
+        Self { handler: Rc::new(RefCell::new(handler)), requests: Rc::default() }
     }
 
     /// The requests so far, oldest first.
@@ -85,21 +82,12 @@ pub fn json<T: Serialize + ?Sized>(status: u16, value: &T) -> Response {
 
 /// A response with a text body.
 pub fn text(status: u16, body: impl Into<String>) -> Response {
-    canned(
-        status,
-        "text/plain; charset=utf-8",
-        body.into().into_bytes(),
-    )
+    canned(status, "text/plain; charset=utf-8", body.into().into_bytes())
 }
 
 fn canned(status: u16, content_type: &str, body: Vec<u8>) -> Response {
     let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-    Response {
-        status,
-        headers,
-        body,
-        attributes: Vec::new(),
-    }
+    Response { status, headers, body, attributes: Vec::new() }
 }
 
 impl Response {

@@ -18,14 +18,9 @@ impl Versioned for Position {
 #[test]
 fn a_cursor_carries_its_version_and_reads_back() {
     let window = Position::Window { lo: u64::MAX };
-    assert_eq!(
-        encode(&window),
-        r#"{"v":3,"phase":"window","lo":18446744073709551615}"#
-    );
+    assert_eq!(encode(&window), r#"{"v":3,"phase":"window","lo":18446744073709551615}"#);
     assert_eq!(decode::<Position>(&encode(&window)), Ok(window));
-    let list = Position::List {
-        after: Some("é\"".to_owned()),
-    };
+    let list = Position::List { after: Some("é\"".to_owned()) };
     assert_eq!(decode::<Position>(&encode(&list)), Ok(list));
 }
 
@@ -42,10 +37,6 @@ fn another_version_and_garbage_are_expired_and_never_guessed_at() {
         r#"{"v":3,"phase":"window","lo":-1}"#,
         r#"{"v":3,"phase":"window","lo":1"#,
     ] {
-        assert_eq!(
-            decode::<Position>(text),
-            Err(Error::CursorExpired(None)),
-            "{text}"
-        );
+        assert_eq!(decode::<Position>(text), Err(Error::CursorExpired(None)), "{text}");
     }
 }

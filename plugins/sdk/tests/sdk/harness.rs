@@ -1,9 +1,7 @@
 //! The harness catches what the host would refuse.
 
 use syncline_sdk::testing::{FixedClock, Harness, MockHttp, json};
-use syncline_sdk::{
-    Connector, Context, Error, Interaction, Manifest, ObjectType, Page, Request, State,
-};
+use syncline_sdk::{Connector, Context, Error, Interaction, Manifest, ObjectType, Page, Request, State};
 
 /// Counts down from the number in its cursor; each object has its own fault.
 #[derive(Default)]
@@ -17,10 +15,7 @@ impl Connector for Countdown {
     }
 
     fn check(&self, ctx: &Context<'_>) -> Result<(), Error> {
-        ctx.get("https://api.example.com/me")
-            .send()?
-            .error_for_status()
-            .map(drop)
+        ctx.get("https://api.example.com/me").send()?.error_for_status().map(drop)
     }
 
     fn discover(&self, _: &Context<'_>) -> Result<Vec<ObjectType>, Error> {
@@ -28,9 +23,7 @@ impl Connector for Countdown {
     }
 
     fn fetch(&self, ctx: &Context<'_>, object: &str, cursor: Option<&str>) -> Result<Page, Error> {
-        let left: u32 = cursor
-            .map_or(Ok(3), str::parse)
-            .map_err(|_| Error::CursorExpired(None))?;
+        let left: u32 = cursor.map_or(Ok(3), str::parse).map_err(|_| Error::CursorExpired(None))?;
         let record = Interaction::present(left.to_string(), r#"{"n":1}"#);
         Ok(match object {
             "stalled" => Page::more(vec![record], left.to_string()),
@@ -47,48 +40,23 @@ impl Connector for Countdown {
 #[test]
 fn a_run_follows_the_cursors_to_its_end() {
     let reading = Harness::new(&Countdown).read_all("numbers", None).unwrap();
-    assert_eq!(
-        (
-            reading.pages,
-            reading.cursor.as_str(),
-            reading.pass_complete
-        ),
-        (3, "3", true)
-    );
-    let ids: Vec<&str> = reading
-        .interactions
-        .iter()
-        .map(|record| record.id.as_str())
-        .collect();
+    assert_eq!((reading.pages, reading.cursor.as_str(), reading.pass_complete), (3, "3", true));
+    let ids: Vec<&str> = reading.interactions.iter().map(|record| record.id.as_str()).collect();
     assert_eq!(ids, ["3", "2", "1", "9"]);
-    assert_eq!(
-        reading.landed()["9"].state,
-        State::MergedInto("1".to_owned())
-    );
+    assert_eq!(reading.landed()["9"].state, State::MergedInto("1".to_owned()));
 }
 
 #[test]
 fn a_run_continues_from_a_cursor_and_returns_the_connectors_errors() {
-    assert_eq!(
-        Harness::new(&Countdown)
-            .read_all("numbers", Some("1"))
-            .unwrap()
-            .pages,
-        1
-    );
-    let error = Harness::new(&Countdown)
-        .read_all("numbers", Some("x"))
-        .unwrap_err();
+    assert_eq!(Harness::new(&Countdown).read_all("numbers", Some("1")).unwrap().pages, 1);
+    let error = Harness::new(&Countdown).read_all("numbers", Some("x")).unwrap_err();
     assert_eq!(error, Error::CursorExpired(None));
 }
 
 #[test]
 fn waiting_moves_the_clock_and_may_repeat_the_cursor() {
     let clock = FixedClock::new(0);
-    let reading = Harness::new(&Countdown)
-        .clock(clock)
-        .read_all("export", None)
-        .unwrap();
+    let reading = Harness::new(&Countdown).clock(clock).read_all("export", None).unwrap();
     assert_eq!((reading.waited, reading.interactions.len()), (60, 4));
 }
 
@@ -118,9 +86,7 @@ fn an_empty_cursor_fails_the_test() {
 
 #[test]
 fn the_mock_answers_and_remembers() {
-    let http = MockHttp::new(|request: &Request| {
-        json(if request.path() == "/me" { 200 } else { 404 }, "ok")
-    });
+    let http = MockHttp::new(|request: &Request| json(if request.path() == "/me" { 200 } else { 404 }, "ok"));
     let harness = Harness::new(&Countdown).http(http.clone());
     assert_eq!(Countdown.check(&harness.ctx()), Ok(()));
     assert_eq!(http.requests()[0].url, "https://api.example.com/me");

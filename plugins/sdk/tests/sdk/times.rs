@@ -1,8 +1,6 @@
 //! Time formats.
 
-use syncline_sdk::time::{
-    format_http_date, format_rfc3339_ms, parse_http_date, parse_rfc3339_ms, retry_after_seconds,
-};
+use syncline_sdk::time::{format_http_date, format_rfc3339_ms, parse_http_date, parse_rfc3339_ms, retry_after_seconds};
 
 const TEN: u64 = 1_772_359_200_000;
 
@@ -25,17 +23,8 @@ fn the_spellings_of_utc_are_one_time() {
 
 #[test]
 fn fractions_are_cut_to_milliseconds() {
-    for (text, ms) in [
-        (".5Z", 500),
-        (".12Z", 120),
-        (".1239Z", 123),
-        (".000999999Z", 0),
-    ] {
-        assert_eq!(
-            parse_rfc3339_ms(&format!("2026-03-01T10:00:00{text}")),
-            Some(TEN + ms),
-            "{text}"
-        );
+    for (text, ms) in [(".5Z", 500), (".12Z", 120), (".1239Z", 123), (".000999999Z", 0)] {
+        assert_eq!(parse_rfc3339_ms(&format!("2026-03-01T10:00:00{text}")), Some(TEN + ms), "{text}");
     }
 }
 
@@ -70,26 +59,10 @@ fn every_day_of_four_centuries_reads_back_as_it_was_written() {
     for day in 0..146_097_u64 {
         let text = format_rfc3339_ms(day * 86_400_000 + 86_399_999);
         let (year, month, date) = expected;
-        assert_eq!(
-            text,
-            format!("{year:04}-{month:02}-{date:02}T23:59:59.999Z")
-        );
+        assert_eq!(text, format!("{year:04}-{month:02}-{date:02}T23:59:59.999Z"));
         assert_eq!(parse_rfc3339_ms(&text), Some(day * 86_400_000 + 86_399_999));
         let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days = [
-            31,
-            if leap { 29 } else { 28 },
-            31,
-            30,
-            31,
-            30,
-            31,
-            31,
-            30,
-            31,
-            30,
-            31,
-        ][month - 1];
+        let days = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1];
         expected = match (month, date) {
             (12, 31) => (year + 1, 1, 1),
             (month, date) if date == days => (year, month + 1, 1),
@@ -100,11 +73,7 @@ fn every_day_of_four_centuries_reads_back_as_it_was_written() {
 
 #[test]
 fn the_three_forms_of_an_http_date_are_read() {
-    for text in [
-        "Sun, 01 Mar 2026 10:00:00 GMT",
-        "Sunday, 01-Mar-26 10:00:00 GMT",
-        "Sun Mar  1 10:00:00 2026",
-    ] {
+    for text in ["Sun, 01 Mar 2026 10:00:00 GMT", "Sunday, 01-Mar-26 10:00:00 GMT", "Sun Mar  1 10:00:00 2026"] {
         assert_eq!(parse_http_date(text), Some(TEN), "{text}");
     }
     assert_eq!(format_http_date(TEN + 999), "Sun, 01 Mar 2026 10:00:00 GMT");
@@ -115,14 +84,8 @@ fn the_three_forms_of_an_http_date_are_read() {
 #[test]
 fn retry_after_is_a_number_or_a_date() {
     assert_eq!(retry_after_seconds(" 120 ", TEN), Some(120));
-    assert_eq!(
-        retry_after_seconds("Sun, 01 Mar 2026 10:00:30 GMT", TEN + 500),
-        Some(30)
-    );
-    assert_eq!(
-        retry_after_seconds("Sun, 01 Mar 2026 09:00:00 GMT", TEN),
-        Some(0)
-    );
+    assert_eq!(retry_after_seconds("Sun, 01 Mar 2026 10:00:30 GMT", TEN + 500), Some(30));
+    assert_eq!(retry_after_seconds("Sun, 01 Mar 2026 09:00:00 GMT", TEN), Some(0));
     assert_eq!(retry_after_seconds("-1", TEN), None);
     assert_eq!(retry_after_seconds("soon", TEN), None);
 }

@@ -5,14 +5,7 @@ use super::*;
 const NOW: i64 = 1_790_000_000_777;
 
 fn shape() -> Shape {
-    Shape {
-        seed: 7,
-        records: 1000,
-        ties: 300,
-        index_lag_ms: 5_000,
-        late_commit_ms: 0,
-        plain: false,
-    }
+    Shape { seed: 7, records: 1000, ties: 300, index_lag_ms: 5_000, late_commit_ms: 0, plain: false }
 }
 
 #[test]
@@ -29,14 +22,7 @@ fn a_fresh_world_holds_live_deleted_merged_and_tied_records() {
 #[test]
 fn search_finds_a_written_record_late_and_by_its_old_stamp_until_then() {
     let mut world = World::new(Provider::HubSpot, shape());
-    let seq = world
-        .table("contacts")
-        .unwrap()
-        .rows
-        .iter()
-        .find(|r| r.state == State::Live)
-        .unwrap()
-        .seq;
+    let seq = world.table("contacts").unwrap().rows.iter().find(|r| r.state == State::Live).unwrap().seq;
     let old = world.table("contacts").unwrap().rows[seq as usize].stamp_ms;
     assert!(world.update("contacts", seq, NOW));
     let row = &world.table("contacts").unwrap().rows[seq as usize];
@@ -52,11 +38,7 @@ fn index_lag_is_out_of_order() {
     let dues: Vec<i64> = (0..20)
         .map(|n| {
             let seq = world.create("notes", NOW + n).unwrap();
-            world.table("notes").unwrap().rows[seq as usize]
-                .index
-                .next
-                .unwrap()
-                .0
+            world.table("notes").unwrap().rows[seq as usize].index.next.unwrap().0
         })
         .collect();
     assert!(!dues.is_sorted());
@@ -73,13 +55,7 @@ fn a_late_commit_is_invisible_though_its_stamp_has_passed() {
 
 #[test]
 fn a_late_update_shows_the_version_before_it() {
-    let mut world = World::new(
-        Provider::Salesforce,
-        Shape {
-            late_commit_ms: 60_000,
-            ..shape()
-        },
-    );
+    let mut world = World::new(Provider::Salesforce, Shape { late_commit_ms: 60_000, ..shape() });
     let mut late = 0;
     for seq in 0..200 {
         world.update("Contact", seq, NOW);
@@ -98,27 +74,14 @@ fn salesforce_stamps_have_whole_seconds() {
     let mut world = World::new(Provider::Salesforce, shape());
     assert_eq!(world.mass_update("Account", 150, 0, NOW), 150);
     let table = world.table("Account").unwrap();
-    let tied: Vec<_> = table
-        .rows
-        .iter()
-        .filter(|row| row.stamp_ms == NOW - 777)
-        .collect();
+    let tied: Vec<_> = table.rows.iter().filter(|row| row.stamp_ms == NOW - 777).collect();
     assert_eq!(tied.len(), 150);
-    assert!(
-        tied.iter().all(|row| row.modified_ms < row.stamp_ms),
-        "a system change leaves LastModifiedDate"
-    );
+    assert!(tied.iter().all(|row| row.modified_ms < row.stamp_ms), "a system change leaves LastModifiedDate");
 }
 
 #[test]
 fn a_merged_survivor_hands_its_losers_on() {
-    let mut world = World::new(
-        Provider::HubSpot,
-        Shape {
-            plain: true,
-            ..shape()
-        },
-    );
+    let mut world = World::new(Provider::HubSpot, Shape { plain: true, ..shape() });
     assert!(world.merge("deals", 2, 1, NOW));
     assert!(world.merge("deals", 3, 2, NOW + 1));
     let rows = &world.table("deals").unwrap().rows;

@@ -45,12 +45,7 @@ impl Limiter {
             self.refused += 1;
             let named = knobs.retry_after.unwrap_or(self.refused.is_multiple_of(2));
             let retry_after = named.then_some(seconds);
-            return Err(Limit {
-                policy,
-                scope,
-                retry_after,
-                wait_ms: i64::try_from(seconds).unwrap_or(0) * 1000,
-            });
+            return Err(Limit { policy, scope, retry_after, wait_ms: i64::try_from(seconds).unwrap_or(0) * 1000 });
         }
         self.all.push_back(now);
         if search {
@@ -72,39 +67,23 @@ mod tests {
 
     #[test]
     fn the_ten_second_window_rolls_and_retry_after_comes_every_other_time() {
-        let knobs = Knobs {
-            hubspot_per_10s: 2,
-            ..Knobs::default()
-        };
+        let knobs = Knobs { hubspot_per_10s: 2, ..Knobs::default() };
         let mut limiter = Limiter::default();
         assert_eq!(limiter.admit(&knobs, false, 0), Ok(1));
         assert_eq!(limiter.admit(&knobs, false, 5_000), Ok(0));
         let first = limiter.admit(&knobs, false, 9_999).unwrap_err();
-        assert_eq!(
-            (first.policy, first.retry_after),
-            ("TEN_SECONDLY_ROLLING", None)
-        );
-        assert_eq!(
-            limiter.admit(&knobs, false, 9_999).unwrap_err().retry_after,
-            Some(10)
-        );
+        assert_eq!((first.policy, first.retry_after), ("TEN_SECONDLY_ROLLING", None));
+        assert_eq!(limiter.admit(&knobs, false, 9_999).unwrap_err().retry_after, Some(10));
         assert!(limiter.admit(&knobs, false, 10_000).is_ok());
         assert!(limiter.admit(&knobs, false, 10_001).is_err());
     }
 
     #[test]
     fn search_has_a_limit_of_its_own() {
-        let knobs = Knobs {
-            hubspot_search_per_s: 1,
-            retry_after: Some(false),
-            ..Knobs::default()
-        };
+        let knobs = Knobs { hubspot_search_per_s: 1, retry_after: Some(false), ..Knobs::default() };
         let mut limiter = Limiter::default();
         assert!(limiter.admit(&knobs, true, 0).is_ok());
-        assert_eq!(
-            limiter.admit(&knobs, true, 500).unwrap_err().policy,
-            "SECONDLY"
-        );
+        assert_eq!(limiter.admit(&knobs, true, 500).unwrap_err().policy, "SECONDLY");
         assert!(limiter.admit(&knobs, false, 500).is_ok());
         assert!(limiter.admit(&knobs, true, 1_000).is_ok());
     }

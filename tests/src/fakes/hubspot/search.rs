@@ -71,12 +71,9 @@ pub struct Found<'a> {
 /// The text of a `VALIDATION_ERROR`.
 pub fn run<'a>(table: &'a Table, body: &[u8], now: i64) -> Result<Found<'a>, String> {
     if String::from_utf8_lossy(body).chars().count() > BODY_CHARS {
-        return Err(format!(
-            "The request body is longer than {BODY_CHARS} characters"
-        ));
+        return Err(format!("The request body is longer than {BODY_CHARS} characters"));
     }
-    let body: Body =
-        serde_json::from_slice(body).map_err(|error| format!("Invalid input JSON: {error}"))?;
+    let body: Body = serde_json::from_slice(body).map_err(|error| format!("Invalid input JSON: {error}"))?;
     let limit = body.limit.unwrap_or(10);
     if !(1..=200).contains(&limit) {
         return Err("limit must be between 1 and 200".to_owned());
@@ -84,90 +81,47 @@ pub fn run<'a>(table: &'a Table, body: &[u8], now: i64) -> Result<Found<'a>, Str
     let after = match &body.after {
         None | Some(Value::Null) => 0,
         Some(Value::String(text)) if text.is_empty() => 0,
-        Some(Value::String(text)) => text
-            .parse()
-            .map_err(|_| "after is not a number".to_owned())?,
-        Some(other) => other
-            .as_u64()
-            .and_then(|n| usize::try_from(n).ok())
-            .ok_or("after is not a number")?,
+        Some(Value::String(text)) => text.parse().map_err(|_| "after is not a number".to_owned())?,
+        Some(other) => other.as_u64().and_then(|n| usize::try_from(n).ok()).ok_or("after is not a number")?,
     };
     if after + limit > CAP {
-        return Err(format!(
-            "There was a problem with the request: results beyond {CAP} cannot be requested"
-        ));
+        return Err(format!("There was a problem with the request: results beyond {CAP} cannot be requested"));
     }
     let groups = compile(table, body.filter_groups)?;
     let sort = body.sorts.first();
     let names = properties::names(table.object);
     if let Some(sort) = sort.filter(|sort| !names.contains(&sort.property_name.as_str())) {
-        return Err(format!(
-            "Cannot sort by unknown property {}",
-            sort.property_name
-        ));
+        return Err(format!("Cannot sort by unknown property {}", sort.property_name));
     }
-    let live = table
-        .rows
-        .iter()
-        .filter_map(|r| r.view(now))
-        .filter(|record| record.state == State::Live);
+    let live = table.rows.iter().filter_map(|r| r.view(now)).filter(|record| record.state == State::Live);
     let found = live.filter_map(|record| Some((record, record.indexed(now)?)));
     let mut found: Vec<(&Record, i64)> = found
         .filter(|(record, stamp)| {
-            groups.is_empty()
-                || groups
-                    .iter()
-                    .any(|group| group.iter().all(|test| test.fits(table, record, *stamp)))
+            groups.is_empty() || groups.iter().any(|group| group.iter().all(|test| test.fits(table, record, *stamp)))
         })
         .collect();
     let total = found.len();
     order(table, sort, &mut found);
-    let rows: Vec<&Record> = found
-        .into_iter()
-        .skip(after)
-        .take(limit)
-        .map(|(record, _)| record)
-        .collect();
+    let rows: Vec<&Record> = found.into_iter().skip(after).take(limit).map(|(record, _)| record).collect();
     let end = after + rows.len();
-    Ok(Found {
-        total,
-        next: (end < total).then_some(end),
-        rows,
-        properties: body.properties,
-    })
+    Ok(Found { total, next: (end < total).then_some(end), rows, properties: body.properties })
 }
 
 /// Sorts by the one rule; records that tie come in no useful order.
 fn order(table: &Table, sort: Option<&Sort>, found: &mut [(&Record, i64)]) {
     let Some(sort) = sort else { return };
-    let down = sort
-        .direction
-        .as_deref()
-        .is_some_and(|text| text.eq_ignore_ascii_case("DESCENDING"));
-    let shuffled = |record: &Record| {
-        mix(&[
-            table.seed,
-            u64::from(record.seq),
-            u64::from(record.revision),
-        ])
-    };
+    let down = sort.direction.as_deref().is_some_and(|text| text.eq_ignore_ascii_case("DESCENDING"));
+    let shuffled = |record: &Record| mix(&[table.seed, u64::from(record.seq), u64::from(record.revision)]);
     match sort.property_name.as_str() {
         "hs_object_id" if down => found.reverse(),
         // The table is in id order already.
         "hs_object_id" => {}
-        name if name == table.object.modified && down => {
-            found.sort_by_key(|(r, stamp)| (Reverse(*stamp), shuffled(r)))
-        }
-        name if name == table.object.modified => {
-            found.sort_by_key(|(r, stamp)| (*stamp, shuffled(r)))
-        }
+        name if name == table.object.modified && down => found.sort_by_key(|(r, stamp)| (Reverse(*stamp), shuffled(r))),
+        name if name == table.object.modified => found.sort_by_key(|(r, stamp)| (*stamp, shuffled(r))),
         name => {
             found.sort_by_cached_key(|(record, _)| {
                 let value = properties::one(table, record, name).unwrap_or_default();
-                (
-                    value.as_str().unwrap_or_default().to_owned(),
-                    shuffled(record),
-                )
+                (value.as_str().unwrap_or_default().to_owned(), shuffled(record))
             });
             if down {
                 found.reverse();
@@ -215,22 +169,14 @@ fn compile(table: &Table, groups: Vec<Group>) -> Result<Vec<Vec<Test>>, String> 
     if groups.len() > 5 || count > 25 || groups.iter().any(|group| group.filters.len() > 10) {
         return Err("too many filters: at most 5 groups, 10 in a group, 25 in all".to_owned());
     }
-    let group = |group: Group| {
-        group
-            .filters
-            .into_iter()
-            .map(|filter| test(table, filter))
-            .collect()
-    };
+    let group = |group: Group| group.filters.into_iter().map(|filter| test(table, filter)).collect();
     groups.into_iter().map(group).collect()
 }
 
 fn test(table: &Table, filter: Filter) -> Result<Test, String> {
     let name = filter.property_name;
     if !properties::names(table.object).contains(&name.as_str()) {
-        return Err(format!(
-            "There was a problem with the request: property {name} does not exist"
-        ));
+        return Err(format!("There was a problem with the request: property {name} does not exist"));
     }
     let operator = match filter.operator.as_str() {
         "EQ" => Operator::Eq,
@@ -254,12 +200,7 @@ fn test(table: &Table, filter: Filter) -> Result<Test, String> {
     };
     let values: Vec<String> = match operator {
         Operator::In | Operator::NotIn => filter.values.into_iter().map(plain).collect(),
-        _ => filter
-            .value
-            .into_iter()
-            .chain(filter.high_value)
-            .map(plain)
-            .collect(),
+        _ => filter.value.into_iter().chain(filter.high_value).map(plain).collect(),
     };
     let needed = match operator {
         Operator::Has | Operator::HasNot => 0,
@@ -267,10 +208,7 @@ fn test(table: &Table, filter: Filter) -> Result<Test, String> {
         _ => 1,
     };
     if values.len() < needed {
-        return Err(format!(
-            "operator {} on {name} needs more values",
-            filter.operator
-        ));
+        return Err(format!("operator {} on {name} needs more values", filter.operator));
     }
     let key = match name.as_str() {
         "hs_object_id" => Key::Id,
@@ -280,26 +218,14 @@ fn test(table: &Table, filter: Filter) -> Result<Test, String> {
     };
     let numbers: Vec<Option<f64>> = values.iter().map(|text| numeric(text)).collect();
     if !matches!(key, Key::Other(_)) && numbers.iter().any(Option::is_none) {
-        return Err(
-            "There was a problem with the request: the value is neither a number nor a time"
-                .to_owned(),
-        );
+        return Err("There was a problem with the request: the value is neither a number nor a time".to_owned());
     }
-    Ok(Test {
-        key,
-        operator,
-        values,
-        numbers,
-    })
+    Ok(Test { key, operator, values, numbers })
 }
 
 /// A number, or a time in milliseconds.
 fn numeric(text: &str) -> Option<f64> {
-    let time = || {
-        DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|time| time.timestamp_millis() as f64)
-    };
+    let time = || DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis() as f64);
     text.parse().ok().or_else(time)
 }
 
@@ -317,25 +243,13 @@ impl Test {
     }
 
     fn number(&self, value: f64) -> bool {
-        let order = |at: usize| {
-            self.numbers
-                .get(at)
-                .copied()
-                .flatten()
-                .and_then(|other| value.partial_cmp(&other))
-        };
-        self.judge(Some((order(0), order(1))), || {
-            self.numbers.contains(&Some(value))
-        })
+        let order = |at: usize| self.numbers.get(at).copied().flatten().and_then(|other| value.partial_cmp(&other));
+        self.judge(Some((order(0), order(1))), || self.numbers.contains(&Some(value)))
     }
 
     fn text(&self, value: Option<&str>) -> bool {
         let token = || {
-            let wanted = self
-                .values
-                .first()
-                .map(|text| text.trim_matches('*').to_lowercase())
-                .unwrap_or_default();
+            let wanted = self.values.first().map(|text| text.trim_matches('*').to_lowercase()).unwrap_or_default();
             value.is_some_and(|text| text.to_lowercase().contains(&wanted))
         };
         match (self.operator, value) {
@@ -350,24 +264,15 @@ impl Test {
                         _ => Some(text.cmp(other.as_str())),
                     }
                 };
-                self.judge(Some((order(0), order(1))), || {
-                    self.values.iter().any(|other| other == text)
-                })
+                self.judge(Some((order(0), order(1))), || self.values.iter().any(|other| other == text))
             }
         }
     }
 
     /// The operator's verdict from how the value stands to the filter's one or two; `None` for a missing value.
-    fn judge(
-        &self,
-        orders: Option<(Option<Ordering>, Option<Ordering>)>,
-        listed: impl Fn() -> bool,
-    ) -> bool {
+    fn judge(&self, orders: Option<(Option<Ordering>, Option<Ordering>)>, listed: impl Fn() -> bool) -> bool {
         let Some((first, second)) = orders else {
-            return matches!(
-                self.operator,
-                Operator::HasNot | Operator::Neq | Operator::NotIn
-            );
+            return matches!(self.operator, Operator::HasNot | Operator::Neq | Operator::NotIn);
         };
         match self.operator {
             Operator::Eq => first.is_some_and(Ordering::is_eq),
@@ -376,9 +281,7 @@ impl Test {
             Operator::Lte => first.is_some_and(Ordering::is_le),
             Operator::Gt => first.is_some_and(Ordering::is_gt),
             Operator::Gte => first.is_some_and(Ordering::is_ge),
-            Operator::Between => {
-                first.is_some_and(Ordering::is_ge) && second.is_some_and(Ordering::is_le)
-            }
+            Operator::Between => first.is_some_and(Ordering::is_ge) && second.is_some_and(Ordering::is_le),
             Operator::In => listed(),
             Operator::NotIn => !listed(),
             Operator::Has => true,

@@ -58,17 +58,11 @@ impl Job {
                     info.insert("jobType".into(), json!("V2Query"));
                     info.insert("numberRecordsProcessed".into(), json!(self.rows.len()));
                     info.insert("retries".into(), json!(0));
-                    info.insert(
-                        "totalProcessingTime".into(),
-                        json!(self.ready_ms - self.created_ms),
-                    );
+                    info.insert("totalProcessingTime".into(), json!(self.ready_ms - self.created_ms));
                     info.insert("isPkChunkingSupported".into(), json!(true));
                 }
                 "Failed" => {
-                    info.insert(
-                        "errorMessage".into(),
-                        json!("InternalServerError : Error executing query"),
-                    );
+                    info.insert("errorMessage".into(), json!("InternalServerError : Error executing query"));
                 }
                 _ => {}
             }
@@ -90,10 +84,7 @@ pub(in crate::fakes) fn answer(at: &rest::At<'_>, method: &str, rest: &[&str]) -
         return super::missing();
     };
     if job.version != at.version {
-        let text = format!(
-            "job was created with {}, asked for with {}",
-            job.version, at.version
-        );
+        let text = format!("job was created with {}, asked for with {}", job.version, at.version);
         return reply::salesforce(409, "API_ERROR", &text);
     }
     match method {
@@ -118,22 +109,14 @@ fn create(at: &rest::At<'_>) -> Response {
     let get = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
     let operation = get("operation").to_owned();
     if !matches!(operation.as_str(), "query" | "queryAll") {
-        return reply::salesforce(
-            400,
-            "INVALIDOPERATION",
-            "operation must be query or queryAll",
-        );
+        return reply::salesforce(400, "INVALIDOPERATION", "operation must be query or queryAll");
     }
     let query = match soql::parse(get("query")) {
         Ok(query) => query,
         Err(error) => return rest::refused(&error),
     };
     if query.columns.is_empty() {
-        return reply::salesforce(
-            400,
-            "FEATURENOTENABLED",
-            "Aggregate Relationships not supported in Bulk Query",
-        );
+        return reply::salesforce(400, "FEATURENOTENABLED", "Aggregate Relationships not supported in Bulk Query");
     }
     let number = at.shared.serial();
     // The world is let go before the jobs are locked: reading results takes the two in the other order.
@@ -142,19 +125,14 @@ fn create(at: &rest::At<'_>) -> Response {
         let Some(table) = world.table(query.object.name) else {
             return super::missing();
         };
-        query::run(&query, table, operation == "queryAll", at.now)
-            .into_iter()
-            .cloned()
-            .collect()
+        query::run(&query, table, operation == "queryAll", at.now).into_iter().cloned().collect()
     };
     // Chunks of the key space finish as they like, unless the query forbids chunks.
     if query.order.is_empty() {
         rows.sort_by_cached_key(|record| mix(&[number, u64::from(record.seq)]));
     }
     let knobs = at.shared.faults.knobs();
-    at.shared
-        .faults
-        .turn(|knobs| knobs.fail_bulk_jobs = knobs.fail_bulk_jobs.saturating_sub(1));
+    at.shared.faults.turn(|knobs| knobs.fail_bulk_jobs = knobs.fail_bulk_jobs.saturating_sub(1));
     let job = Job {
         query,
         operation,
@@ -178,11 +156,7 @@ fn create(at: &rest::At<'_>) -> Response {
 fn set(at: &rest::At<'_>, job: &Job) -> Response {
     let state = job.state(at.now);
     if state != "JobComplete" {
-        return reply::salesforce(
-            400,
-            "INVALIDJOBSTATE",
-            &format!("The job is {state}: there are no results"),
-        );
+        return reply::salesforce(400, "INVALIDJOBSTATE", &format!("The job is {state}: there are no results"));
     }
     let pairs = at.call.pairs();
     let from = match pairs.get("locator") {
@@ -192,10 +166,7 @@ fn set(at: &rest::At<'_>, job: &Job) -> Response {
     let Some((from, rest)) = from.and_then(|from| Some((from, job.rows.get(from..)?))) else {
         return reply::salesforce(400, "INVALID_LOCATOR", "Invalid locator");
     };
-    let asked = pairs
-        .get("maxRecords")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(usize::MAX);
+    let asked = pairs.get("maxRecords").and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
     let size = asked.min(at.shared.faults.knobs().bulk_rows).max(1);
     let rows: Vec<&Record> = rest.iter().take(size).collect();
     let world = at.account.world(Provider::Salesforce);
@@ -203,31 +174,17 @@ fn set(at: &rest::At<'_>, job: &Job) -> Response {
         return super::missing();
     };
     at.served(table, &rows);
-    let next = if rest.len() > size {
-        opaque(&(from + size).to_string())
-    } else {
-        "null".to_owned()
-    };
-    let response = reply::plain(
-        200,
-        "text/csv; charset=UTF-8",
-        csv(table, &job.query.columns, &rows).into(),
-    );
+    let next = if rest.len() > size { opaque(&(from + size).to_string()) } else { "null".to_owned() };
+    let response = reply::plain(200, "text/csv; charset=UTF-8", csv(table, &job.query.columns, &rows).into());
     let response = reply::with(response, "sforce-numberofrecords", &rows.len().to_string());
     reply::with(response, "sforce-locator", &next)
 }
 
 fn csv(table: &Table, columns: &[Column], rows: &[&Record]) -> String {
     let mut text = String::new();
-    line(
-        &mut text,
-        columns.iter().map(|column| column.name().to_owned()),
-    );
+    line(&mut text, columns.iter().map(|column| column.name().to_owned()));
     for record in rows {
-        line(
-            &mut text,
-            columns.iter().map(|column| cell(table, *column, record)),
-        );
+        line(&mut text, columns.iter().map(|column| cell(table, *column, record)));
     }
     text
 }
@@ -261,39 +218,19 @@ mod tests {
     #[test]
     fn csv_quotes_every_value_and_doubles_quotes() {
         let mut text = String::new();
-        line(
-            &mut text,
-            ["a\"b".to_owned(), String::new(), "x,\ny".to_owned()].into_iter(),
-        );
+        line(&mut text, ["a\"b".to_owned(), String::new(), "x,\ny".to_owned()].into_iter());
         assert_eq!(text, "\"a\"\"b\",\"\",\"x,\ny\"\n");
     }
 
     #[test]
     fn times_in_csv_end_with_z() {
-        let shape = Shape {
-            seed: 2,
-            records: 5,
-            ties: 0,
-            index_lag_ms: 0,
-            late_commit_ms: 0,
-            plain: true,
-        };
+        let shape = Shape { seed: 2, records: 5, ties: 0, index_lag_ms: 0, late_commit_ms: 0, plain: true };
         let world = World::new(Provider::Salesforce, shape);
         let table = world.table("Account").unwrap();
         let rows: Vec<&Record> = table.rows.iter().collect();
-        let text = csv(
-            table,
-            &[Column::Id, Column::Stamp, Column::Master, Column::Deleted],
-            &rows,
-        );
+        let text = csv(table, &[Column::Id, Column::Stamp, Column::Master, Column::Deleted], &rows);
         let mut lines = text.lines();
-        assert_eq!(
-            lines.next(),
-            Some("\"Id\",\"SystemModstamp\",\"MasterRecordId\",\"IsDeleted\"")
-        );
-        assert!(
-            lines.all(|line| line.ends_with(".000Z\",\"\",\"false\"")),
-            "{text}"
-        );
+        assert_eq!(lines.next(), Some("\"Id\",\"SystemModstamp\",\"MasterRecordId\",\"IsDeleted\""));
+        assert!(lines.all(|line| line.ends_with(".000Z\",\"\",\"false\"")), "{text}");
     }
 }

@@ -33,11 +33,7 @@ impl Column {
     /// All columns of an object.
     pub fn all(object: &'static Object) -> Vec<Self> {
         let mut columns = vec![Self::Id, Self::Created, Self::Modified, Self::Stamp];
-        columns.push(if object.people {
-            Self::Active
-        } else {
-            Self::Deleted
-        });
+        columns.push(if object.people { Self::Active } else { Self::Deleted });
         if object.merges {
             columns.push(Self::Master);
         }
@@ -47,9 +43,7 @@ impl Column {
 
     /// The column of this name, in any case.
     pub fn find(object: &'static Object, name: &str) -> Option<Self> {
-        Self::all(object)
-            .into_iter()
-            .find(|column| column.name().eq_ignore_ascii_case(name))
+        Self::all(object).into_iter().find(|column| column.name().eq_ignore_ascii_case(name))
     }
 
     /// The name in Salesforce's spelling.
@@ -85,11 +79,7 @@ impl Column {
                 Kind::Pick(_) => "picklist",
                 Kind::Text(bytes) if bytes > 80 => "textarea",
                 Kind::Domain => "url",
-                Kind::FirstName
-                | Kind::LastName
-                | Kind::FullName
-                | Kind::Company
-                | Kind::Text(_) => "string",
+                Kind::FirstName | Kind::LastName | Kind::FullName | Kind::Company | Kind::Text(_) => "string",
             },
         }
     }
@@ -129,8 +119,5 @@ pub fn deleted(table: &Table, record: &Record) -> bool {
 
 /// Every field.
 pub fn all(table: &Table, record: &Record) -> Map<String, Value> {
-    Column::all(table.object)
-        .iter()
-        .map(|c| (c.name().to_owned(), c.value(table, record)))
-        .collect()
+    Column::all(table.object).iter().map(|c| (c.name().to_owned(), c.value(table, record))).collect()
 }

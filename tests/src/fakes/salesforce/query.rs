@@ -39,9 +39,7 @@ pub fn run<'a>(query: &Query, table: &'a Table, all: bool, now: i64) -> Vec<&'a 
             let order = compare(*column, table, a, b);
             if *down { order.reverse() } else { order }
         });
-        order
-            .fold(Ordering::Equal, Ordering::then)
-            .then_with(|| shuffled(a).cmp(&shuffled(b)))
+        order.fold(Ordering::Equal, Ordering::then).then_with(|| shuffled(a).cmp(&shuffled(b)))
     };
     // Most pages are a small part of what fits: only that part is sorted.
     if limit < rows.len() {
@@ -62,15 +60,9 @@ fn compare(column: Column, table: &Table, a: &Record, b: &Record) -> Ordering {
                 (Value::Null, Value::Null) => Ordering::Equal,
                 (Value::Null, _) => Ordering::Less,
                 (_, Value::Null) => Ordering::Greater,
-                (Value::Number(a), Value::Number(b)) => a
-                    .as_f64()
-                    .partial_cmp(&b.as_f64())
-                    .unwrap_or(Ordering::Equal),
+                (Value::Number(a), Value::Number(b)) => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
                 (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-                (a, b) => a
-                    .as_str()
-                    .map(str::to_lowercase)
-                    .cmp(&b.as_str().map(str::to_lowercase)),
+                (a, b) => a.as_str().map(str::to_lowercase).cmp(&b.as_str().map(str::to_lowercase)),
             }
         }
     }
@@ -93,8 +85,7 @@ fn fits(expr: &Expr, table: &Table, record: &Record) -> bool {
             }
         }
         Expr::In(column, negated, literals) => {
-            let hit =
-                |literal| against(*column, table, record, literal).is_some_and(Ordering::is_eq);
+            let hit = |literal| against(*column, table, record, literal).is_some_and(Ordering::is_eq);
             literals.iter().any(hit) != *negated
         }
     }
@@ -105,9 +96,7 @@ fn against(column: Column, table: &Table, record: &Record, literal: &Literal) ->
     match (column, literal) {
         (Column::Created | Column::Modified | Column::Stamp, Literal::Time(ms)) => {
             // Comparisons ignore milliseconds.
-            column
-                .time(record)
-                .map(|time| (time - time.rem_euclid(1000)).cmp(ms))
+            column.time(record).map(|time| (time - time.rem_euclid(1000)).cmp(ms))
         }
         (Column::Id, Literal::Text(text)) => match seq(table.object, text) {
             Some(seq) => Some(record.seq.cmp(&seq)),
@@ -118,12 +107,8 @@ fn against(column: Column, table: &Table, record: &Record, literal: &Literal) ->
             (Value::Null, Literal::Null) => Some(Ordering::Equal),
             (Value::Bool(value), Literal::Bool(wanted)) => Some(value.cmp(wanted)),
             (Value::Number(value), Literal::Number(wanted)) => value.as_f64()?.partial_cmp(wanted),
-            (Value::String(value), Literal::Text(wanted)) => {
-                Some(value.to_lowercase().cmp(&wanted.to_lowercase()))
-            }
-            (Value::String(value), Literal::Date(wanted)) => {
-                Some(value.as_str().cmp(wanted.as_str()))
-            }
+            (Value::String(value), Literal::Text(wanted)) => Some(value.to_lowercase().cmp(&wanted.to_lowercase())),
+            (Value::String(value), Literal::Date(wanted)) => Some(value.as_str().cmp(wanted.as_str())),
             (Value::String(value), Literal::Time(wanted)) => {
                 let time = chrono::DateTime::parse_from_rfc3339(&value).ok()?;
                 Some((time.timestamp() * 1000).cmp(wanted))
@@ -146,14 +131,7 @@ mod tests {
     const NOW: i64 = 1_790_000_000_777;
 
     fn world() -> World {
-        let shape = Shape {
-            seed: 2,
-            records: 600,
-            ties: 250,
-            index_lag_ms: 0,
-            late_commit_ms: 0,
-            plain: false,
-        };
+        let shape = Shape { seed: 2, records: 600, ties: 250, index_lag_ms: 0, late_commit_ms: 0, plain: false };
         World::new(Provider::Salesforce, shape)
     }
 
@@ -165,23 +143,12 @@ mod tests {
     #[test]
     fn the_bin_shows_only_to_query_all() {
         let world = world();
-        let (live, all) = (
-            rows(&world, "SELECT Id FROM Account", false),
-            rows(&world, "SELECT Id FROM Account", true),
-        );
+        let (live, all) = (rows(&world, "SELECT Id FROM Account", false), rows(&world, "SELECT Id FROM Account", true));
         assert_eq!(all.len(), 600);
         assert!(live.len() < 590);
-        let bin = rows(
-            &world,
-            "SELECT Id FROM Account WHERE IsDeleted = TRUE",
-            true,
-        );
+        let bin = rows(&world, "SELECT Id FROM Account WHERE IsDeleted = TRUE", true);
         assert_eq!(bin.len() + live.len(), 600);
-        let merged = rows(
-            &world,
-            "SELECT Id FROM Account WHERE MasterRecordId != null",
-            true,
-        );
+        let merged = rows(&world, "SELECT Id FROM Account WHERE MasterRecordId != null", true);
         assert!(!merged.is_empty() && merged.len() < bin.len());
     }
 
@@ -197,10 +164,7 @@ mod tests {
             );
             let page = rows(&world, &text, true);
             let Some(end) = page.last() else { break };
-            (stamp, last) = (
-                end.stamp_ms,
-                id(world.table("Account").unwrap().object, end.seq),
-            );
+            (stamp, last) = (end.stamp_ms, id(world.table("Account").unwrap().object, end.seq));
             seen.extend(page.iter().map(|record| record.seq));
         }
         assert_eq!(seen.len(), 600);
@@ -220,21 +184,10 @@ mod tests {
     #[test]
     fn milliseconds_in_a_literal_do_not_count() {
         let world = world();
-        let tie = world
-            .table("Account")
-            .unwrap()
-            .rows
-            .last()
-            .unwrap()
-            .stamp_ms;
+        let tie = world.table("Account").unwrap().rows.last().unwrap().stamp_ms;
         let with = |operator: &str, ms: i64| {
             let time = salesforce_time(tie + ms);
-            rows(
-                &world,
-                &format!("SELECT Id FROM Account WHERE SystemModstamp {operator} {time}"),
-                true,
-            )
-            .len()
+            rows(&world, &format!("SELECT Id FROM Account WHERE SystemModstamp {operator} {time}"), true).len()
         };
         assert!(with("=", 0) >= 240);
         assert_eq!(with("=", 0), with("=", 900));

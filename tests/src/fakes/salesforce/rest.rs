@@ -33,18 +33,9 @@ pub(in crate::fakes) struct At<'a> {
 impl At<'_> {
     /// Counts records that an answer holds.
     pub(super) fn served(&self, table: &Table, rows: &[&Record]) {
-        let counted: &[&Record] = if self.shared.options.count_ids {
-            rows
-        } else {
-            &[]
-        };
+        let counted: &[&Record] = if self.shared.options.count_ids { rows } else { &[] };
         let ids = counted.iter().map(|record| id(table.object, record.seq));
-        self.shared.stats.records(
-            &self.account.tenant.name,
-            table.object.name,
-            rows.len(),
-            ids,
-        );
+        self.shared.stats.records(&self.account.tenant.name, table.object.name, rows.len(), ids);
     }
 }
 
@@ -77,15 +68,10 @@ pub(in crate::fakes) fn query(at: &At<'_>, all: bool) -> Response {
     };
     let rows = engine::run(&query, table, all, at.now);
     if query.columns.is_empty() {
-        return reply::json(
-            200,
-            &json!({ "totalSize": rows.len(), "done": true, "records": [] }),
-        );
+        return reply::json(200, &json!({ "totalSize": rows.len(), "done": true, "records": [] }));
     }
     let options = at.call.header("sforce-query-options").unwrap_or_default();
-    let asked = options
-        .split(',')
-        .find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok());
+    let asked = options.split(',').find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok());
     let batch = asked.unwrap_or(2000usize).clamp(200, 2000);
     if rows.len() <= batch {
         return page(at, table, &query, &rows, rows.len(), None);
@@ -97,21 +83,9 @@ pub(in crate::fakes) fn query(at: &At<'_>, all: bool) -> Response {
         locators.pop_front();
     }
     let fixed = rows.iter().map(|record| (*record).clone()).collect();
-    locators.push_back(Locator {
-        key: key.clone(),
-        query: query.clone(),
-        rows: fixed,
-        batch,
-    });
+    locators.push_back(Locator { key: key.clone(), query: query.clone(), rows: fixed, batch });
     let head = rows.get(..size).unwrap_or(&rows);
-    page(
-        at,
-        table,
-        &query,
-        head,
-        rows.len(),
-        Some(format!("{key}-{size}")),
-    )
+    page(at, table, &query, head, rows.len(), Some(format!("{key}-{size}")))
 }
 
 /// The next page of a locator.
@@ -121,12 +95,7 @@ pub(in crate::fakes) fn more(at: &At<'_>, locator: &str) -> Response {
     let found = locator.split_once('-').and_then(|(key, from)| {
         let from: usize = from.parse().ok()?;
         let locator = locators.iter().find(|locator| locator.key == key)?;
-        Some((
-            locator,
-            world.table(locator.query.object.name)?,
-            from,
-            locator.rows.get(from..)?,
-        ))
+        Some((locator, world.table(locator.query.object.name)?, from, locator.rows.get(from..)?))
     });
     let Some((locator, table, from, rest)) = found else {
         return reply::salesforce(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
@@ -139,87 +108,45 @@ pub(in crate::fakes) fn more(at: &At<'_>, locator: &str) -> Response {
 
 /// The size of a page: what was asked for, or less.
 fn short(at: &At<'_>, batch: usize, from: usize) -> usize {
-    let less = if at.shared.faults.knobs().short_pages {
-        mix(&[from as u64, 5]) % 97
-    } else {
-        0
-    };
-    batch
-        .saturating_sub(usize::try_from(less).unwrap_or(0))
-        .max(1)
+    let less = if at.shared.faults.knobs().short_pages { mix(&[from as u64, 5]) % 97 } else { 0 };
+    batch.saturating_sub(usize::try_from(less).unwrap_or(0)).max(1)
 }
 
-fn page(
-    at: &At<'_>,
-    table: &Table,
-    query: &Query,
-    rows: &[&Record],
-    total: usize,
-    next: Option<String>,
-) -> Response {
+fn page(at: &At<'_>, table: &Table, query: &Query, rows: &[&Record], total: usize, next: Option<String>) -> Response {
     at.served(table, rows);
     let kind = table.object.name;
     let records: Vec<Value> = rows
         .iter()
         .map(|record| {
-            let url = format!(
-                "/services/data/{}/sobjects/{kind}/{}",
-                at.version,
-                id(table.object, record.seq)
-            );
+            let url = format!("/services/data/{}/sobjects/{kind}/{}", at.version, id(table.object, record.seq));
             let mut row = Map::new();
             row.insert("attributes".into(), json!({ "type": kind, "url": url }));
-            row.extend(
-                query
-                    .columns
-                    .iter()
-                    .map(|c| (c.name().to_owned(), c.value(table, record))),
-            );
+            row.extend(query.columns.iter().map(|c| (c.name().to_owned(), c.value(table, record))));
             Value::Object(row)
         })
         .collect();
     let mut body = json!({ "totalSize": total, "done": next.is_none(), "records": records });
     if let (Some(next), Some(body)) = (next, body.as_object_mut()) {
-        body.insert(
-            "nextRecordsUrl".into(),
-            json!(format!("/services/data/{}/query/{next}", at.version)),
-        );
+        body.insert("nextRecordsUrl".into(), json!(format!("/services/data/{}/query/{next}", at.version)));
     }
     reply::json(200, &body)
 }
 
 /// The resources of a version.
 pub(in crate::fakes) fn resources(version: &str) -> Value {
-    let url = |name: &str| {
-        (
-            name.to_owned(),
-            json!(format!("/services/data/{version}/{name}")),
-        )
-    };
-    Value::Object(
-        ["query", "queryAll", "sobjects", "jobs", "limits"]
-            .map(url)
-            .into_iter()
-            .collect(),
-    )
+    let url = |name: &str| (name.to_owned(), json!(format!("/services/data/{version}/{name}")));
+    Value::Object(["query", "queryAll", "sobjects", "jobs", "limits"].map(url).into_iter().collect())
 }
 
 /// The quota.
 pub(in crate::fakes) fn limits(usage: u64, quota: u64) -> Response {
     let left = quota.saturating_sub(usage);
-    reply::json(
-        200,
-        &json!({ "DailyApiRequests": { "Max": quota, "Remaining": left } }),
-    )
+    reply::json(200, &json!({ "DailyApiRequests": { "Max": quota, "Remaining": left } }))
 }
 
 /// The objects that a client may see.
 pub(in crate::fakes) fn sobjects(version: &str) -> Value {
-    let list: Vec<Value> = Provider::Salesforce
-        .objects()
-        .iter()
-        .map(|object| head(version, object))
-        .collect();
+    let list: Vec<Value> = Provider::Salesforce.objects().iter().map(|object| head(version, object)).collect();
     json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": list })
 }
 
@@ -239,10 +166,7 @@ fn head(version: &str, object: &schema::Object) -> Value {
 
 /// The fields of an object.
 pub(in crate::fakes) fn describe(version: &str, name: &str) -> Response {
-    let Some(object) = Provider::Salesforce
-        .objects()
-        .iter()
-        .find(|object| object.name.eq_ignore_ascii_case(name))
+    let Some(object) = Provider::Salesforce.objects().iter().find(|object| object.name.eq_ignore_ascii_case(name))
     else {
         return super::missing();
     };
@@ -273,11 +197,7 @@ pub(in crate::fakes) fn ids(at: &At<'_>, name: &str, gone: bool) -> Response {
         Some(time.with_second(0)?.with_nanosecond(0)?.timestamp_millis())
     };
     let (Some(start), Some(end)) = (bound("start"), bound("end")) else {
-        return reply::salesforce(
-            400,
-            "INVALID_REPLICATION_DATE",
-            "start and end must be dateTimes",
-        );
+        return reply::salesforce(400, "INVALID_REPLICATION_DATE", "start and end must be dateTimes");
     };
     let days = if gone { 15 } else { 30 };
     if start >= end || start < at.now - days * 86_400_000 {
@@ -296,31 +216,16 @@ pub(in crate::fakes) fn ids(at: &At<'_>, name: &str, gone: bool) -> Response {
         .filter(|record| deleted(table, record) == gone && (start..end).contains(&record.stamp_ms))
         .collect();
     // Held back to the start of a transaction that is still open.
-    let open = table.rows.iter().filter(|row| {
-        row.commit
-            .as_ref()
-            .is_some_and(|commit| commit.at_ms > at.now)
-    });
-    let covered = open
-        .map(|row| row.stamp_ms)
-        .min()
-        .unwrap_or(end)
-        .min(end)
-        .min(at.now);
+    let open = table.rows.iter().filter(|row| row.commit.as_ref().is_some_and(|commit| commit.at_ms > at.now));
+    let covered = open.map(|row| row.stamp_ms).min().unwrap_or(end).min(end).min(at.now);
     let covered = salesforce_time(covered - covered.rem_euclid(60_000));
     let ids = hits.iter().map(|record| id(table.object, record.seq));
     if gone {
         let times = hits.iter().map(|record| salesforce_time(record.stamp_ms));
-        let list: Vec<Value> = ids
-            .zip(times)
-            .map(|(id, time)| json!({ "id": id, "deletedDate": time }))
-            .collect();
+        let list: Vec<Value> = ids.zip(times).map(|(id, time)| json!({ "id": id, "deletedDate": time })).collect();
         let earliest = salesforce_time(at.now - 15 * 86_400_000);
         let body = json!({ "deletedRecords": list, "earliestDateAvailable": earliest, "latestDateCovered": covered });
         return reply::json(200, &body);
     }
-    reply::json(
-        200,
-        &json!({ "ids": ids.collect::<Vec<_>>(), "latestDateCovered": covered }),
-    )
+    reply::json(200, &json!({ "ids": ids.collect::<Vec<_>>(), "latestDateCovered": covered }))
 }

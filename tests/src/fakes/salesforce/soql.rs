@@ -77,10 +77,7 @@ pub struct Refused {
 }
 
 fn malformed(text: impl Into<String>) -> Refused {
-    Refused {
-        code: "MALFORMED_QUERY",
-        text: text.into(),
-    }
+    Refused { code: "MALFORMED_QUERY", text: text.into() }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -95,53 +92,23 @@ enum Token {
 /// # Errors
 /// As Salesforce would.
 pub fn parse(text: &str) -> Result<Query, Refused> {
-    let mut parser = Parser {
-        tokens: scan(text)?,
-        at: 0,
-    };
+    let mut parser = Parser { tokens: scan(text)?, at: 0 };
     parser.word("SELECT")?;
     let names = parser.names()?;
     parser.word("FROM")?;
     let name = parser.ident()?;
-    let object = Provider::Salesforce
-        .objects()
-        .iter()
-        .find(|object| object.name.eq_ignore_ascii_case(&name));
-    let object = object.ok_or_else(|| Refused {
-        code: "INVALID_TYPE",
-        text: format!("sObject type '{name}' is not supported."),
-    })?;
-    let columns = names
-        .iter()
-        .map(|name| column(object, name))
-        .collect::<Result<_, _>>()?;
-    let filter = if parser.accept("WHERE") {
-        Some(parser.expr(object)?)
-    } else {
-        None
-    };
-    let order = if parser.accept("ORDER") {
-        parser.order(object)?
-    } else {
-        Vec::new()
-    };
+    let object = Provider::Salesforce.objects().iter().find(|object| object.name.eq_ignore_ascii_case(&name));
+    let object = object
+        .ok_or_else(|| Refused { code: "INVALID_TYPE", text: format!("sObject type '{name}' is not supported.") })?;
+    let columns = names.iter().map(|name| column(object, name)).collect::<Result<_, _>>()?;
+    let filter = if parser.accept("WHERE") { Some(parser.expr(object)?) } else { None };
+    let order = if parser.accept("ORDER") { parser.order(object)? } else { Vec::new() };
     let limit = match parser.accept("LIMIT") {
-        true => Some(
-            parser
-                .ident()?
-                .parse()
-                .map_err(|_| malformed("LIMIT needs a whole number"))?,
-        ),
+        true => Some(parser.ident()?.parse().map_err(|_| malformed("LIMIT needs a whole number"))?),
         false => None,
     };
     match parser.next() {
-        None => Ok(Query {
-            object,
-            columns,
-            filter,
-            order,
-            limit,
-        }),
+        None => Ok(Query { object, columns, filter, order, limit }),
         Some(token) => Err(unexpected(&token)),
     }
 }
@@ -168,9 +135,8 @@ fn scan(text: &str) -> Result<Vec<Token>, Refused> {
             let (value, used) = quoted(rest)?;
             tokens.push(Token::Text(value));
             used
-        } else if let Some(sign) = ["!=", "<>", "<=", ">=", "(", ")", ",", "=", "<", ">"]
-            .iter()
-            .find(|s| rest.starts_with(**s))
+        } else if let Some(sign) =
+            ["!=", "<>", "<=", ">=", "(", ")", ",", "=", "<", ">"].iter().find(|s| rest.starts_with(**s))
         {
             tokens.push(Token::Sign(sign));
             sign.len()
@@ -178,11 +144,8 @@ fn scan(text: &str) -> Result<Vec<Token>, Refused> {
             let word = |c: char| c.is_ascii_alphanumeric() || "_.:+-".contains(c);
             let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
             let found = rest.get(..end).filter(|found| !found.is_empty());
-            let found = found.ok_or_else(|| {
-                malformed(format!(
-                    "line 1:1 no viable alternative at character '{first}'"
-                ))
-            })?;
+            let found =
+                found.ok_or_else(|| malformed(format!("line 1:1 no viable alternative at character '{first}'")))?;
             tokens.push(Token::Word(found.to_owned()));
             end
         };
@@ -236,20 +199,14 @@ impl Parser {
         if self.accept(keyword) {
             return Ok(());
         }
-        Err(self.next().map_or_else(
-            || malformed(format!("expecting {keyword}")),
-            |token| unexpected(&token),
-        ))
+        Err(self.next().map_or_else(|| malformed(format!("expecting {keyword}")), |token| unexpected(&token)))
     }
 
     fn sign(&mut self, sign: &str) -> Result<(), Refused> {
         if self.accept_sign(sign) {
             return Ok(());
         }
-        Err(self.next().map_or_else(
-            || malformed(format!("expecting '{sign}'")),
-            |token| unexpected(&token),
-        ))
+        Err(self.next().map_or_else(|| malformed(format!("expecting '{sign}'")), |token| unexpected(&token)))
     }
 
     fn ident(&mut self) -> Result<String, Refused> {
@@ -286,11 +243,7 @@ impl Parser {
         while self.accept(keyword) {
             terms.push(self.term(object)?);
         }
-        Ok(if keyword == "AND" {
-            Expr::And(terms)
-        } else {
-            Expr::Or(terms)
-        })
+        Ok(if keyword == "AND" { Expr::And(terms) } else { Expr::Or(terms) })
     }
 
     fn term(&mut self, object: &'static Object) -> Result<Expr, Refused> {
@@ -346,11 +299,7 @@ impl Parser {
         if fits {
             return Ok(literal);
         }
-        let quotes = if matches!(literal, Literal::Text(_)) {
-            "not "
-        } else {
-            ""
-        };
+        let quotes = if matches!(literal, Literal::Text(_)) { "not " } else { "" };
         Err(Refused {
             code: "INVALID_FIELD",
             text: format!(
@@ -392,8 +341,7 @@ fn bare(word: &str) -> Result<Literal, Refused> {
     if let Ok(number) = word.parse() {
         return Ok(Literal::Number(number));
     }
-    let time = DateTime::parse_from_rfc3339(word)
-        .or_else(|_| DateTime::parse_from_str(word, "%Y-%m-%dT%H:%M:%S%.f%z"));
+    let time = DateTime::parse_from_rfc3339(word).or_else(|_| DateTime::parse_from_str(word, "%Y-%m-%dT%H:%M:%S%.f%z"));
     if let Ok(time) = time {
         return Ok(Literal::Time(time.timestamp() * 1000));
     }
@@ -448,23 +396,14 @@ mod tests {
         assert_eq!(code("SELECT Id FROM Accounts"), "INVALID_TYPE");
         assert_eq!(code("SELECT Id, Nme FROM Account"), "INVALID_FIELD");
         assert_eq!(code("SELECT Id, IsDeleted FROM User"), "INVALID_FIELD");
-        assert_eq!(
-            code("SELECT Id FROM Account WHERE SystemModstamp > '2026-03-01T10:20:30Z'"),
-            "INVALID_FIELD"
-        );
-        assert_eq!(
-            code("SELECT Id FROM Account ORDER BY Nope"),
-            "INVALID_FIELD"
-        );
+        assert_eq!(code("SELECT Id FROM Account WHERE SystemModstamp > '2026-03-01T10:20:30Z'"), "INVALID_FIELD");
+        assert_eq!(code("SELECT Id FROM Account ORDER BY Nope"), "INVALID_FIELD");
     }
 
     #[test]
     fn times_are_cut_to_the_second() {
-        let query = parse("SELECT Id FROM Account WHERE SystemModstamp > 2026-03-01T10:20:30.900Z")
-            .unwrap();
-        let Some(Expr::Compare(_, Operator::Gt, Literal::Time(ms))) = query.filter else {
-            panic!("{query:?}")
-        };
+        let query = parse("SELECT Id FROM Account WHERE SystemModstamp > 2026-03-01T10:20:30.900Z").unwrap();
+        let Some(Expr::Compare(_, Operator::Gt, Literal::Time(ms))) = query.filter else { panic!("{query:?}") };
         assert_eq!(ms, 1_772_360_430_000);
     }
 }

@@ -11,14 +11,7 @@ use serde_json::json;
 const NOW: i64 = 1_790_000_000_777;
 
 fn world(records: u32) -> World {
-    let shape = Shape {
-        seed: 5,
-        records,
-        ties: 0,
-        index_lag_ms: 10_000,
-        late_commit_ms: 0,
-        plain: true,
-    };
+    let shape = Shape { seed: 5, records, ties: 0, index_lag_ms: 10_000, late_commit_ms: 0, plain: true };
     World::new(Provider::HubSpot, shape)
 }
 
@@ -31,10 +24,7 @@ fn nothing_lies_beyond_the_ten_thousandth_record() {
     let world = world(10_500);
     let table = world.table("contacts").unwrap();
     let last = ask(table, json!({ "limit": 200, "after": "9800" })).unwrap();
-    assert_eq!(
-        (last.rows.len(), last.total, last.next),
-        (200, 10_500, Some(10_000))
-    );
+    assert_eq!((last.rows.len(), last.total, last.next), (200, 10_500, Some(10_000)));
     assert!(ask(table, json!({ "limit": 200, "after": "9801" })).is_err());
     assert!(ask(table, json!({ "limit": 200, "after": "10000" })).is_err());
 }
@@ -73,23 +63,14 @@ fn a_record_may_be_found_by_its_old_stamp_and_come_with_its_new_body() {
         { "propertyName": "lastmodifieddate", "operator": "BETWEEN", "value": old.to_string(), "highValue": old.to_string() }
     ]}]});
     let found = ask(table, body).unwrap();
-    assert!(
-        found
-            .rows
-            .iter()
-            .any(|record| record.seq == 7 && record.stamp_ms == NOW - 1)
-    );
+    assert!(found.rows.iter().any(|record| record.seq == 7 && record.stamp_ms == NOW - 1));
 }
 
 #[test]
 fn a_new_record_is_not_found_until_the_index_has_it() {
     let mut world = world(10);
     let seq = world.create("tickets", NOW).unwrap();
-    let due = world.table("tickets").unwrap().rows[seq as usize]
-        .index
-        .next
-        .unwrap()
-        .0;
+    let due = world.table("tickets").unwrap().rows[seq as usize].index.next.unwrap().0;
     let table = world.table("tickets").unwrap();
     let body = json!({ "filterGroups": [{ "filters": [
         { "propertyName": "hs_object_id", "operator": "EQ", "value": id(table.object, seq) }]}]})
@@ -101,10 +82,7 @@ fn a_new_record_is_not_found_until_the_index_has_it() {
 #[test]
 fn only_the_first_sort_rule_counts() {
     let mut world = world(300);
-    world.tables[2]
-        .rows
-        .iter_mut()
-        .for_each(|record| record.index.shown = Some(1_000));
+    world.tables[2].rows.iter_mut().for_each(|record| record.index.shown = Some(1_000));
     let table = world.table("deals").unwrap();
     let found = ask(
         table,
@@ -113,10 +91,7 @@ fn only_the_first_sort_rule_counts() {
         { "propertyName": "hs_object_id", "direction": "ASCENDING" }]}),
     )
     .unwrap();
-    assert!(
-        !found.rows.is_sorted_by_key(|record| record.seq),
-        "ties come in no order"
-    );
+    assert!(!found.rows.is_sorted_by_key(|record| record.seq), "ties come in no order");
 }
 
 #[test]
@@ -124,11 +99,7 @@ fn the_wrong_modified_property_and_a_bad_operator_are_refused() {
     let world = world(10);
     let filter = |table, name: &str, operator: &str| {
         let filter = json!({ "propertyName": name, "operator": operator, "value": "1" });
-        ask(
-            world.table(table).unwrap(),
-            json!({ "filterGroups": [{ "filters": [filter] }] }),
-        )
-        .is_ok()
+        ask(world.table(table).unwrap(), json!({ "filterGroups": [{ "filters": [filter] }] })).is_ok()
     };
     assert!(filter("contacts", "lastmodifieddate", "GTE"));
     assert!(!filter("contacts", "hs_lastmodifieddate", "GTE"));
@@ -140,11 +111,7 @@ fn the_wrong_modified_property_and_a_bad_operator_are_refused() {
 fn operators_mean_what_they_say() {
     let world = world(20);
     let table = world.table("contacts").unwrap();
-    let count = |filter: Value| {
-        ask(table, json!({ "filterGroups": [{ "filters": [filter] }] }))
-            .unwrap()
-            .total
-    };
+    let count = |filter: Value| ask(table, json!({ "filterGroups": [{ "filters": [filter] }] })).unwrap().total;
     let of = |operator: &str, value: &str| {
         count(json!({ "propertyName": "hs_object_id", "operator": operator, "value": value }))
     };
@@ -155,12 +122,7 @@ fn operators_mean_what_they_say() {
     assert_eq!(of("GTE", "101"), 18);
     assert_eq!(of("EQ", "101"), 1);
     assert_eq!(of("NEQ", "101"), 19);
-    assert_eq!(
-        count(
-            json!({ "propertyName": "hs_object_id", "operator": "IN", "values": ["95", "98", "7"] })
-        ),
-        2
-    );
+    assert_eq!(count(json!({ "propertyName": "hs_object_id", "operator": "IN", "values": ["95", "98", "7"] })), 2);
     let has = count(json!({ "propertyName": "phone", "operator": "HAS_PROPERTY" }));
     let lacks = count(json!({ "propertyName": "phone", "operator": "NOT_HAS_PROPERTY" }));
     assert_eq!(has + lacks, 20);

@@ -1,0 +1,120 @@
+//! A hostile connector fails its own runs with the right class; those beside it do not notice.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use syncline_tests::fakes;
+use syncline_tests::rig::backend::Backend;
+use syncline_tests::rig::{Rig, RigOptions};
+
+/// Each sin and the class its run fails with; none where it is no sin in the end.
+const SINS: &[(&str, Option<&str>)] = &[
+    ("ok", None),
+    ("spin", Some("guest-cpu")),
+    ("hog", Some("guest-memory")),
+    ("panic", Some("guest-trap")),
+    ("sleep", Some("guest-wall")),
+    ("huge-output", Some("guest-output")),
+    ("log-flood", None),
+    ("deep-stack", Some("guest-trap")),
+    ("same-cursor", Some("cursor-stalled")),
+    ("cycle", Some("cursor-stalled")),
+    ("empty-forever", Some("cursor-stalled")),
+    ("big-cursor", Some("guest-output")),
+    ("many-records", Some("guest-output")),
+    ("unavailable", Some("unavailable")),
+];
+
+async fn each_sin_fails_its_own_run_and_nobody_elses(backend: Backend) {
+    let rig = Rig::start(&RigOptions {
+        backend,
+        fakes: fakes::Options { change_every_ms: Some(100), ..fakes::Options::default() },
+        connectors: vec!["hubspot"],
+        objects: vec!["contacts", "deals"],
+        config: "[limits]\ncpu_per_call = \"1s\"\nwall_per_call = \"3s\"\n".to_owned(),
+        ..RigOptions::default()
+    })
+    .await
+    .unwrap();
+    let sins: Vec<&str> = SINS.iter().map(|(sin, _)| *sin).collect();
+    rig.add_hostile("a", &sins).await.unwrap();
+    let mut host = rig.host("only", "").unwrap();
+
+    let deadline = Instant::now() + Duration::from_secs(60);
+    rig.wait("every sin to be punished", deadline, async || {
+        let objects = rig.objects().await?;
+        Ok(objects.iter().all(|object| object.last_outcome.is_some()))
+    })
+    .await
+    .unwrap();
+
+    let mut classes: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for run in rig.store.runs(None, 1_000).await.unwrap().into_iter().rev() {
+        if run.finished_at.is_some() && run.object.starts_with("a/hostile/") {
+            let sin = run.object.trim_start_matches("a/hostile/").to_owned();
+            classes.entry(sin).or_insert(run.error_class);
+        }
+    }
+    for (sin, class) in SINS {
+        assert_eq!(classes.get(*sin).unwrap().as_deref(), *class, "{sin}");
+    }
+    assert!(host.is_running().unwrap());
+    let flood = rig.count("SELECT MAX(LENGTH(guest_log)) FROM runs").await.unwrap();
+    assert!((1..200_000).contains(&flood), "a log flood left {flood} bytes");
+
+    // The healthy integration beside them kept up all the while.
+    let hubspot: Vec<_> =
+        rig.objects().await.unwrap().into_iter().filter(|object| object.integration == "hubspot").collect();
+    assert!(hubspot.iter().all(|object| object.synced_at.is_some() && object.fails == 0), "{hubspot:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_sin_fails_its_own_run_and_nobody_elses_on_sqlite() {
+    each_sin_fails_its_own_run_and_nobody_elses(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_sin_fails_its_own_run_and_nobody_elses_on_postgres_and_sqs() {
+    each_sin_fails_its_own_run_and_nobody_elses(Backend::PostgresSqs).await;
+}
+
+/// Addresses that are not public, spelled in ways that a careless check lets through.
+const LOOPBACKS: &[&str] = &[
+    "https://127.0.0.1/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://0177.0.0.1/",
+    "https://127.1/",
+    "https://[::1]/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://localhost/",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://undeclared.example.com/",
+    "http://127.0.0.1/",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_to_an_undeclared_or_private_host_never_leaves() {
+    // Whatever the host dials on this machine, this socket would see.
+    let trap = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    trap.set_nonblocking(true).unwrap();
+    let port = trap.local_addr().unwrap().port();
+    let rig = Rig::start(&RigOptions { connectors: vec![], ..RigOptions::default() }).await.unwrap();
+    rig.add_hostile("a", &["egress"]).await.unwrap();
+    let plugin = rig.dir().join("plugins/hostile.wasm");
+    for url in LOOPBACKS {
+        let mut url = url::Url::parse(url).unwrap();
+        url.set_port(Some(port)).unwrap();
+        let printed = rig
+            .cli(&["connector", "read", plugin.to_str().unwrap(), "--object", "egress", "--cursor", url.as_str(), "--limit", "1"])
+            .await;
+        let said = match printed {
+            Ok(text) => text,
+            Err(error) => error.to_string(),
+        };
+        assert!(said.contains("denied"), "{url}: {said}");
+    }
+    assert!(trap.accept().is_err(), "somebody connected");
+}
