@@ -65,7 +65,7 @@ async fn figures(bench: &Options, sqs: &str, fakes: &Fakes, objects: u64, what: 
     site.start(&ids).await?;
     site.wait(objects).await?;
     let after = read();
-    let runs = site.database.number("SELECT SUM(slice + 1) FROM runs").await?;
+    let runs = site.database.number("SELECT CAST(SUM(slice + 1) AS BIGINT) FROM runs").await?;
     let batches = site.database.number("SELECT COUNT(*) FROM batches").await?;
     let jobs = (runs + batches).max(1) as f64;
     let of = |place: usize| {

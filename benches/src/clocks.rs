@@ -54,8 +54,9 @@ pub(crate) fn family_cpu(pid: u32) -> Result<Duration> {
     Ok(seconds(ticks))
 }
 
-/// CPU of the calling thread, to the nanosecond.
+/// CPU of the calling thread, to the microsecond: the kernel brings its account up to date when the thread sleeps.
 pub(crate) fn thread_cpu() -> Result<Duration> {
+    std::thread::sleep(Duration::from_nanos(1));
     let text = fs::read_to_string("/proc/thread-self/schedstat").context("cannot read the thread's CPU time")?;
     let ns = text.split_whitespace().next().and_then(|ns| ns.parse().ok()).context("not a schedstat line")?;
     Ok(Duration::from_nanos(ns))

@@ -42,7 +42,7 @@ async fn backend_figures(bench: &Options, backend: Backend, fakes: &Fakes) -> Re
     let host = site.host(bench)?;
     site.start(&objects).await?;
     site.wait(count).await?;
-    let fetched = site.database.number("SELECT SUM(interactions) FROM runs").await?;
+    let fetched = site.database.number("SELECT CAST(SUM(interactions) AS BIGINT) FROM runs").await?;
 
     // What the host does anyway: looking for what is due, renewing, sweeping.
     let idle = Duration::from_secs(bench.scaled(5, 1));
@@ -63,7 +63,7 @@ async fn backend_figures(bench: &Options, backend: Backend, fakes: &Fakes) -> Re
         site.wait(runs).await?;
     }
     let apart = ms(clocks::process_cpu(host.pid())?.saturating_sub(before), alone);
-    let after = site.database.number("SELECT SUM(interactions) FROM runs").await?;
+    let after = site.database.number("SELECT CAST(SUM(interactions) AS BIGINT) FROM runs").await?;
     ensure!(fetched == after, "there was something new");
 
     let title = backend.title();
