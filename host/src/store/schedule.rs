@@ -37,10 +37,10 @@ impl Store {
             Backend::Postgres(pool) => {
                 let dispatch = sql!(
                     "WITH due AS (
-                        SELECT o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ", now, " AS now
+                        SELECT o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ", once(now), " AS now
                         FROM objects o
-                        WHERE o.active = 0 AND o.state = 'active' AND o.held = 0 AND o.due_at <= ", now, "
-                          AND (o.dispatched_at IS NULL OR o.dispatched_at <= ", now, " - $2)
+                        WHERE o.active = 0 AND o.state = 'active' AND o.held = 0 AND o.due_at <= ", once(now), "
+                          AND (o.dispatched_at IS NULL OR o.dispatched_at <= ", once(now), " - $2)
                         ORDER BY o.due_at LIMIT $1", skip_locked, "
                     ), claimed AS (
                         UPDATE objects o SET active = 1, requested = 0, dispatched_at = d.now
@@ -152,7 +152,7 @@ impl Store {
     async fn reclaim_expired(&self, limit: u32) -> Result<u64, StoreError> {
         let expired = sql!(
             "SELECT o.id FROM objects o WHERE o.lease_until < ",
-            now,
+            once(now),
             " ORDER BY o.lease_until LIMIT $1",
             skip_locked
         );
@@ -172,7 +172,7 @@ impl Store {
             " RETURNING id"
         );
         let any: bool = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(sql!("SELECT EXISTS (SELECT 1 FROM objects WHERE lease_until < ", now, ")")))
+            sqlx::query_scalar(sql(sql!("SELECT EXISTS (SELECT 1 FROM objects WHERE lease_until < ", once(now), ")")))
                 .fetch_one(db)
                 .await
                 .during("look for expired leases")?

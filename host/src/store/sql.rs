@@ -1,7 +1,8 @@
 //! Statements in both dialects, written once.
 //!
 //! [`sql!`](crate::store::sql::sql) joins literals with the few words on which the databases differ:
-//! `now` (the database's own clock, unix milliseconds), `skip_locked` (lock the rows found, pass over those of others),
+//! `now` (the database's own clock, unix milliseconds), `once(now)` (the same, read once for the statement: an index can
+//! be searched with it, where a clock that moves from row to row makes Postgres read the whole index), `skip_locked` (lock the rows found, pass over those of others),
 //! `lock` (lock the rows found, wait for others), `json(n)` (a bound JSON text as the column's type), `text(expr)` (a JSON
 //! column as text), `ids(n)` (the integers of a bound JSON array), `each(n)` (the keys and values of a bound JSON object),
 //! `int(expr)` (an integer), `empty_bytes`.
@@ -30,6 +31,12 @@ macro_rules! part {
         "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"
     };
     (sqlite now) => {
+        "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)"
+    };
+    (postgres once(now)) => {
+        "(SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)"
+    };
+    (sqlite once(now)) => {
         "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)"
     };
     (postgres skip_locked) => {
