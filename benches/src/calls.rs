@@ -44,14 +44,14 @@ async fn one_stream(bench: &Options, sqs: &str) -> Result<Vec<Figure>> {
 
 async fn figures(bench: &Options, sqs: &str, fakes: &Fakes, objects: u64, what: &str) -> Result<Vec<Figure>> {
     let (endpoint, counts) = proxy(sqs).await?;
-    let names = [format!("bench-r-{}-{objects}", std::process::id()), format!("bench-p-{}-{objects}", std::process::id())];
+    let queue = |kind: &str| format!("bench-{kind}-{}-{objects}", std::process::id());
     let options = [
         "queue.kind=sqs".to_owned(),
         "queue.sqs.create=true".to_owned(),
         "queue.sqs.region=us-east-1".to_owned(),
         format!("queue.sqs.endpoint={endpoint}"),
-        format!("queue.sqs.retrieve={}", names[0]),
-        format!("queue.sqs.process={}", names[1]),
+        format!("queue.sqs.retrieve={}", queue("retrieve")),
+        format!("queue.sqs.process={}", queue("process")),
     ];
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let mut site = Site::new(bench, Backend::Postgres, fakes, &options).await?;
@@ -64,13 +64,14 @@ async fn figures(bench: &Options, sqs: &str, fakes: &Fakes, objects: u64, what: 
     let before = read();
     site.start(&ids).await?;
     site.wait(objects).await?;
+    // Doorbells for what has landed already are still to be heard.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let after = read();
     let runs = site.database.number("SELECT CAST(SUM(slice + 1) AS BIGINT) FROM runs").await?;
     let batches = site.database.number("SELECT COUNT(*) FROM batches").await?;
     let jobs = (runs + batches).max(1) as f64;
-    let of = |place: usize| {
-        (after.get(place).copied().unwrap_or(0) - before.get(place).copied().unwrap_or(0)) as f64 / jobs
-    };
+    let of =
+        |place: usize| (after.get(place).copied().unwrap_or(0) - before.get(place).copied().unwrap_or(0)) as f64 / jobs;
     let figure = |way: &str, value: f64| Figure::new(format!("SQS calls for a job, {what}: {way}"), value, "");
     Ok(vec![
         figure("sending", of(0) + of(3)).target(Target::AtMost(0.2)),
@@ -82,7 +83,8 @@ async fn figures(bench: &Options, sqs: &str, fakes: &Fakes, objects: u64, what: 
 /// Passes everything on and counts the operations that clients ask for.
 async fn proxy(server: &str) -> Result<(String, Counts)> {
     let url = Url::parse(server)?;
-    let address: SocketAddr = format!("{}:{}", url.host_str().context("no host")?, url.port().context("no port")?).parse()?;
+    let address: SocketAddr =
+        format!("{}:{}", url.host_str().context("no host")?, url.port().context("no port")?).parse()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let endpoint = format!("http://{}", listener.local_addr()?);
     let counts: Counts = Arc::default();

@@ -18,6 +18,18 @@ const READY: Duration = Duration::from_secs(120);
 /// Lines of a program that ended too early which an error shows.
 const LAST_LINES: usize = 20;
 
+/// A command for a program that the kernel ends when this process is gone, however it went. Without `setpriv`, the plain
+/// command.
+fn tied(program: &Path) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&path).any(|directory| directory.join("setpriv").is_file()) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig=KILL", "--"]).arg(program);
+    command
+}
+
 /// A running program.
 pub(crate) struct Process(Child);
 
@@ -97,7 +109,7 @@ impl Fakes {
             "hubspot_per_10s": u32::MAX, "hubspot_search_per_s": u32::MAX,
             "latency_ms": u64::try_from(latency.as_millis())?,
         });
-        let mut command = Command::new(programs.join("fake-providers"));
+        let mut command = tied(&programs.join("fake-providers"));
         command.args(["--raw", "--records", &records.to_string(), "--knobs", &knobs.to_string()]);
         let (process, line) = start(&mut command, false, |line| line.starts_with('{'))?;
         let announced: Announced = serde_json::from_str(&line).context("the fake providers said something else")?;
@@ -119,7 +131,7 @@ impl Fakes {
 
 /// Starts a host with these options; it is ready when this returns.
 pub(crate) fn host(programs: &Path, options: &[String], environment: &[(&str, String)]) -> Result<Process> {
-    let mut command = Command::new(programs.join("syncline"));
+    let mut command = tied(&programs.join("syncline"));
     command.arg("run");
     for option in options {
         command.args(["-o", option]);

@@ -22,12 +22,9 @@ fn stat(path: &Path) -> Result<Stat> {
     // The name in parentheses may contain anything, also parentheses.
     let (_, rest) = text.rsplit_once(')').context("not a stat line")?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    let number = |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok()).context("a short stat line");
-    Ok(Stat {
-        parent: u32::try_from(number(1)?)?,
-        own: number(11)? + number(12)?,
-        ended: number(13)? + number(14)?,
-    })
+    let number =
+        |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok()).context("a short stat line");
+    Ok(Stat { parent: u32::try_from(number(1)?)?, own: number(11)? + number(12)?, ended: number(13)? + number(14)? })
 }
 
 fn seconds(ticks: u64) -> Duration {

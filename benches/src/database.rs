@@ -44,7 +44,9 @@ impl Database {
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(60));
+                .busy_timeout(Duration::from_secs(60))
+                .pragma("cache_size", "-16000")
+                .pragma("wal_autocheckpoint", "8192");
             return Ok(Self::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(connect).await?));
         }
         let connect = PgConnectOptions::from_str(url)?;

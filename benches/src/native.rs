@@ -111,7 +111,8 @@ async fn prepare(url: &str) -> Result<Database> {
         Database::Postgres(_) => ("JSONB", "TIMESTAMPTZ"),
         Database::Sqlite(_) => ("TEXT", "TEXT"),
     };
-    let table = format!("CREATE TABLE contacts (id TEXT PRIMARY KEY, data {json} NOT NULL, updated_at {time} NOT NULL)");
+    let table =
+        format!("CREATE TABLE contacts (id TEXT PRIMARY KEY, data {json} NOT NULL, updated_at {time} NOT NULL)");
     database.run(table).await?;
     database.run("CREATE TABLE cursors (id BIGINT PRIMARY KEY, since TEXT NOT NULL)").await?;
     Ok(database)
@@ -158,8 +159,7 @@ async fn upsert(store: &Database, rows: &[Row<'_>]) -> Result<()> {
             statement.push_values(rows, |mut values, (record, raw)| {
                 values.push_bind(&*record.id).push_bind(raw.get()).push_bind(&*record.updated_at);
             });
-            statement
-                .push(" ON CONFLICT (id) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at");
+            statement.push(" ON CONFLICT (id) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at");
             statement.build().execute(pool).await?;
         }
     }

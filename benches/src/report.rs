@@ -85,9 +85,9 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["figure", "measured", "baseline", "ratio", "target", "met"]);
     for figure in figures {
-        let baseline = figure.baseline.map_or_else(String::new, |value| {
-            format!("{} {} ({})", number(value), figure.unit, figure.baseline_name)
-        });
+        let baseline = figure
+            .baseline
+            .map_or_else(String::new, |value| format!("{} {} ({})", number(value), figure.unit, figure.baseline_name));
         let target = match figure.target {
             None => String::new(),
             Some(Target::AtMost(most)) => format!("<= {most} {}", figure.unit),

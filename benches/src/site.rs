@@ -119,9 +119,9 @@ impl Site {
     pub(crate) async fn wait(&self, runs: u64) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let ended = self.database.number(
-                "SELECT COUNT(*) FROM runs WHERE state NOT IN ('dispatched', 'running', 'cancelled')",
-            );
+            let ended = self
+                .database
+                .number("SELECT COUNT(*) FROM runs WHERE state NOT IN ('dispatched', 'running', 'cancelled')");
             let ended = ended.await?;
             let waiting = self.database.number("SELECT COUNT(*) FROM batches WHERE state = 'committed'").await?;
             if u64::try_from(ended)? >= runs && waiting == 0 {

@@ -3,6 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use syncline::queue::Bell;
+use syncline::schedule::{ScheduleOptions, Scheduler};
 use syncline::store::{Store, StoreOptions};
 
 use crate::bench::Options;
@@ -58,16 +63,16 @@ async fn ticks(bench: &Options, backend: Backend, objects: u64) -> Result<Ticks>
     let database = Database::open(&url).await?;
     fill(&database, objects).await?;
     let (mut tick, mut empty, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    let limit = u32::try_from(DUE)?;
+    let scheduler = Scheduler::new(store, Arc::new(Bell::default()), options_of_scheduler()?);
     for round in 0..bench.scaled(7, 2) {
         make_due(&database, objects, 2 * round).await?;
         let began = Instant::now();
-        let dispatched = store.dispatch_due(limit, Duration::from_secs(300)).await?;
+        let dispatched = scheduler.tick().await?;
         tick.push(began.elapsed().as_secs_f64() * 1000.0);
         ensure!(dispatched == DUE, "{dispatched} objects were dispatched instead of {DUE}");
 
         let began = Instant::now();
-        ensure!(store.dispatch_due(limit, Duration::from_secs(300)).await? == 0, "more was due");
+        ensure!(scheduler.tick().await? == 0, "more was due");
         empty.push(began.elapsed().as_secs_f64() * 1000.0);
         put_back(&database).await?;
 
@@ -79,6 +84,18 @@ async fn ticks(bench: &Options, backend: Backend, objects: u64) -> Result<Ticks>
         put_back(&database).await?;
     }
     Ok(Ticks { tick: best(&tick), empty: best(&empty), bare: best(&bare) })
+}
+
+fn options_of_scheduler() -> Result<ScheduleOptions> {
+    Ok(ScheduleOptions {
+        tick: Duration::from_secs(120),
+        throttle: Duration::from_secs(300),
+        dispatch_batch: u32::try_from(DUE)?,
+        sweep: Duration::from_secs(5),
+        resend_after: Duration::from_secs(300),
+        interval: Duration::from_secs(10_800),
+        provider_intervals: BTreeMap::new(),
+    })
 }
 
 /// Objects that were synced and are due in an hour and more.
@@ -139,9 +156,9 @@ async fn put_back(database: &Database) -> Result<()> {
 /// Finds, locks and marks what is due, and nothing else.
 async fn bare_update(database: &Database) -> Result<usize> {
     const POSTGRES: &str = "UPDATE objects SET active = 1, requested = 0,
-            dispatched_at = (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT
+            dispatched_at = (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)
         WHERE id IN (SELECT id FROM objects WHERE active = 0 AND state = 'active' AND held = 0
-            AND due_at <= (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT
+            AND due_at <= (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)
             ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING id";
     const SQLITE: &str = "UPDATE objects SET active = 1, requested = 0,
             dispatched_at = CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)

@@ -69,6 +69,8 @@ fn build() -> Result<PathBuf> {
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let mut command = cargo();
     command.args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"]);
+    // Incremental compilation cuts our crates into small pieces that are not optimised across.
+    command.env("CARGO_INCREMENTAL", "0");
     for setting in OPTIMISED {
         command.args(["--config", setting]);
     }
