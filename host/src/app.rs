@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::config::sections::QueueKind;
 use crate::connector::{Catalog, Engine};
 use crate::domain::chain;
-use crate::egress::Gate;
+use crate::egress::{CredentialStore, Gate, PauseStore};
 use crate::process::Processor;
 use crate::queue::sqs::SqsQueue;
 use crate::queue::{Bell, EmbeddedQueue, QueueName, Receiver, Sender, relay};
@@ -34,13 +34,21 @@ const EMBEDDED_VISIBILITY: Duration = Duration::from_secs(60);
 /// How often the outbox is looked at for SQS when no bell rings.
 const RELAY_POLL: Duration = Duration::from_millis(500);
 
+/// Opens the store, whatever its schema.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn connect(config: &Config) -> Result<Store, StoreError> {
+    Store::open(&settings::store(config)).await
+}
+
 /// Opens the store and checks its schema. A SQLite database that is empty is set up; anything else is only brought up to
 /// date when `migrate` says so.
 ///
 /// # Errors
 /// When the database cannot be reached, or its schema is not this binary's.
 pub async fn open_store(config: &Config, migrate: bool) -> Result<Store, StoreError> {
-    let store = Store::open(&settings::store(config)).await?;
+    let store = connect(config).await?;
     if migrate || (store.is_sqlite() && store.schema_version().await? == 0) {
         store.migrate().await?;
     }
@@ -54,15 +62,14 @@ pub async fn open_store(config: &Config, migrate: bool) -> Result<Store, StoreEr
 /// When the key file cannot be read or made, or a key is weak.
 pub fn keeper(config: &Config, store: &Store) -> anyhow::Result<Keeper> {
     // Old keys were versions 1, 2, ...; the current one comes after them.
-    let mut version = 1;
+    let current = config.secret_key()?;
     let mut vault: Option<Vault> = None;
-    for key in config.secrets.old_keys.iter().chain([&config.secret_key()?]) {
+    for (version, key) in (1..).zip(config.secrets.old_keys.iter().chain([&current])) {
         let key = VaultKey::from_bytes(version, *key.expose())?;
         vault = Some(match vault {
             None => Vault::new(&key),
             Some(vault) => vault.with_key(&key)?,
         });
-        version += 1;
     }
     let vault = vault.context("no encryption key")?;
     Ok(Keeper::new(store.clone(), Arc::new(vault)))
@@ -74,8 +81,28 @@ pub fn keeper(config: &Config, store: &Store) -> anyhow::Result<Keeper> {
 /// When the egress configuration does not hold or TLS cannot be set up.
 pub fn gate(config: &Config, keeper: &Keeper) -> anyhow::Result<Arc<Gate>> {
     let keeper = Arc::new(keeper.clone());
-    let gate = Gate::new(settings::egress(config)?, Arc::clone(&keeper) as _, keeper)?;
-    Ok(Arc::new(gate))
+    gate_over(config, Arc::clone(&keeper) as _, keeper)
+}
+
+/// The egress gate over credentials and pauses that are kept somewhere else.
+///
+/// # Errors
+/// When the egress configuration does not hold or TLS cannot be set up.
+pub fn gate_over(
+    config: &Config,
+    credentials: Arc<dyn CredentialStore>,
+    pauses: Arc<dyn PauseStore>,
+) -> anyhow::Result<Arc<Gate>> {
+    Ok(Arc::new(Gate::new(settings::egress(config)?, credentials, pauses)?))
+}
+
+/// Brings the effective intervals in step with the configuration and what is stored.
+///
+/// # Errors
+/// When the database fails.
+pub async fn apply_intervals(config: &Config, store: &Store) -> Result<u64, StoreError> {
+    let schedule = settings::schedule(config);
+    store.apply_intervals(Some(schedule.interval), &schedule.provider_intervals).await
 }
 
 /// The component engine.

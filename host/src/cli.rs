@@ -11,11 +11,15 @@ pub mod connector;
 pub mod context;
 pub mod customer;
 pub mod exit;
+pub mod fit;
+pub mod human;
 pub mod integration;
 pub mod interactions;
+pub mod interval;
 pub mod migrate;
 pub mod object;
 pub mod output;
+pub mod probe;
 pub mod run;
 pub mod runs;
 pub mod status;
@@ -48,8 +52,8 @@ Examples:
   syncline run                                   start everything, with SQLite under ./data
   syncline connector inspect plugins/crm.wasm    what a connector says of itself
   syncline customer add acme
-  syncline integration add acme/salesforce --secret token=env:SF_TOKEN
-  syncline object trigger acme/salesforce/Account
+  syncline integration add acme/hubspot --secret token=env:HUBSPOT_TOKEN
+  syncline object trigger acme/hubspot
   syncline status --watch
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 not authorised, 5 check failed, 75 try again, 78 configuration";
@@ -73,7 +77,7 @@ pub struct Global {
     /// Say less: -q errors only, -qq nothing
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
     pub quiet: u8,
-    /// When to use colours; NO_COLOR is respected
+    /// When to use colours; `NO_COLOR` is respected
     #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub color: ColorChoice,
 }
@@ -142,20 +146,15 @@ pub fn main() -> ExitCode {
 async fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run::run(&args, context).await,
-        Command::Migrate(_) => Err(unavailable("migrate")),
-        Command::Status(_) => Err(unavailable("status")),
-        Command::Customer(_) => Err(unavailable("customer")),
-        Command::Integration(_) => Err(unavailable("integration")),
-        Command::Object(_) => Err(unavailable("object")),
-        Command::Runs(_) => Err(unavailable("runs")),
-        Command::Connector(_) => Err(unavailable("connector")),
-        Command::Interactions(_) => Err(unavailable("interactions")),
+        Command::Migrate(args) => migrate::run(&args, context).await,
+        Command::Status(args) => status::run(&args, context).await,
+        Command::Customer(command) => customer::run(command, context).await,
+        Command::Integration(command) => integration::run(command, context).await,
+        Command::Object(command) => object::run(command, context).await,
+        Command::Runs(command) => runs::run(command, context).await,
+        Command::Connector(command) => connector::run(command, context).await,
+        Command::Interactions(command) => interactions::run(command, context).await,
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => completions::run(&args, context),
     }
-}
-
-/// Stands in for commands that are not connected yet.
-fn unavailable(command: &str) -> Failure {
-    Failure::new(Exit::Failure, format!("`{command}` is not available in this build yet"))
 }

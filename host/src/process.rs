@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{ObjectId, chain};
 use crate::queue::{Delivery, Message, MessageError, QueueName, Receiver};
-use crate::store::landing::{Landed, Landing, Reject};
+use crate::store::landing::{Landed, Landing, Reject, place};
 use crate::store::{Store, StoreError};
 use prepare::Validators;
 
@@ -160,12 +160,13 @@ impl Processor {
     /// Finds the rows whose JSON the database cannot hold and moves them to the rejected ones.
     async fn reject_what_the_database_refuses(&self, landing: &mut Landing<'_>) -> Result<(), StoreError> {
         let mut fit = Vec::with_capacity(landing.rows.len());
-        for (position, row) in std::mem::take(&mut landing.rows).into_iter().enumerate() {
+        for row in std::mem::take(&mut landing.rows) {
             match self.store.accepts(&row).await {
                 Ok(()) => fit.push(row),
                 Err(error) if error.is_bad_data() => landing.rejected.push(Reject {
                     batch: row.batch,
-                    position,
+                    // Not its place among the rows: two batches may be landing, and others of this one are rejected.
+                    position: place(row.version),
                     external_id: row.external_id.to_owned(),
                     reason: chain(&error),
                     data: row.data.unwrap_or_default(),

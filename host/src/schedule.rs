@@ -31,9 +31,15 @@ pub struct ScheduleOptions {
     pub resend_after: Duration,
     /// The interval where nobody configured one.
     pub interval: Duration,
+    /// How long what is over is kept.
+    pub keep_history: Duration,
     /// Intervals by provider.
     pub provider_intervals: BTreeMap<String, Duration>,
 }
+
+/// How often what is long over is forgotten, and how many rows of a table at once.
+const PRUNE: Duration = Duration::from_secs(60);
+const PRUNE_ROWS: u32 = 5_000;
 
 /// Decides what runs.
 #[derive(Debug, Clone)]
@@ -59,6 +65,8 @@ impl Scheduler {
         }
         let mut tick = interval(self.options.tick);
         let mut sweep = interval(self.options.sweep);
+        let mut prune = interval(PRUNE);
+        prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -75,6 +83,11 @@ impl Scheduler {
                         tracing::info!(reclaimed, resent, reprocessed, "swept");
                     }
                     Err(error) => tracing::warn!(error = %chain(&error), "sweep failed, will try again"),
+                },
+                _ = prune.tick() => match self.store.prune(self.options.keep_history, PRUNE_ROWS).await {
+                    Ok(0) => {}
+                    Ok(rows) => tracing::info!(rows, "forgot what is long over"),
+                    Err(error) => tracing::warn!(error = %chain(&error), "could not forget what is over, will try again"),
                 },
             }
         }

@@ -9,13 +9,11 @@ pub mod error;
 pub mod feed;
 pub mod landing;
 pub mod outbox;
+pub mod retention;
 pub mod runs;
 pub mod schedule;
 mod sql;
 pub mod status;
-
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -92,31 +90,53 @@ macro_rules! read {
     };
 }
 
-/// Runs the body in one write transaction and commits it; an early `?` rolls back.
-macro_rules! write {
-    ($store:expr, $operation:literal, |$tx:ident, $sql:ident| $body:expr) => {{
-        use $crate::store::error::During as _;
-        match &$store.backend {
-            $crate::store::Backend::Postgres(pool) => {
-                let mut $tx = pool.begin().await.during($operation)?;
-                #[allow(unused_variables)]
-                let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
-                let done = $body;
-                $tx.commit().await.during($operation)?;
-                done
-            }
-            $crate::store::Backend::Sqlite { write, .. } => {
-                let mut $tx = write.begin_with("BEGIN IMMEDIATE").await.during($operation)?;
-                #[allow(unused_variables)]
-                let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
-                let done = $body;
-                $tx.commit().await.during($operation)?;
-                done
+/// Runs a transaction, an async block, and runs it again when Postgres gave it up in favour of another.
+macro_rules! again {
+    ($transaction:expr) => {{
+        let mut lost = 0;
+        loop {
+            let done: Result<_, $crate::store::StoreError> = $transaction.await;
+            match done {
+                Err(error) if lost < $crate::store::TRIES && error.is_conflict() => {
+                    lost += 1;
+                    $crate::store::give_way(lost).await;
+                }
+                done => break done,
             }
         }
     }};
 }
-pub(crate) use {read, write};
+
+/// Runs the body, which answers with a `Result`, in one write transaction and commits it; an early `?` or `return` rolls
+/// back. The body may run more than once, see [`again`].
+macro_rules! write {
+    ($store:expr, $operation:literal, |$tx:ident, $sql:ident| $body:expr) => {{
+        use $crate::store::error::During as _;
+        $crate::store::again!(async {
+            match &$store.backend {
+                $crate::store::Backend::Postgres(pool) => {
+                    let mut $tx = pool.begin().await.during($operation)?;
+                    #[allow(unused_variables)]
+                    let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
+                    let done: Result<_, $crate::store::StoreError> = $body;
+                    let done = done?;
+                    $tx.commit().await.during($operation)?;
+                    Ok(done)
+                }
+                $crate::store::Backend::Sqlite { write, .. } => {
+                    let mut $tx = write.begin_with("BEGIN IMMEDIATE").await.during($operation)?;
+                    #[allow(unused_variables)]
+                    let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
+                    let done: Result<_, $crate::store::StoreError> = $body;
+                    let done = done?;
+                    $tx.commit().await.during($operation)?;
+                    Ok(done)
+                }
+            }
+        })
+    }};
+}
+pub(crate) use {again, read, write};
 
 impl Store {
     /// Opens the database. A SQLite file and its folder are created when missing; the schema is not checked yet.
@@ -191,6 +211,16 @@ impl Store {
         Ok((before, known))
     }
 
+    /// The migrations of this binary that the database does not have yet: number and name, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn pending_migrations(&self) -> Result<Vec<(i64, &'static str)>, StoreError> {
+        let found = self.schema_version().await?;
+        let all = self.migrator().iter().filter(|migration| migration.version > found);
+        Ok(all.map(|migration| (migration.version, &*migration.description)).collect())
+    }
+
     /// Refuses a schema that is older or newer than this binary.
     ///
     /// # Errors
@@ -255,6 +285,15 @@ impl Store {
             }
         }
     }
+}
+
+/// Times that a transaction is run again after it lost against others.
+const TRIES: u32 = 5;
+
+/// Waits a moment, a different one each time, before a transaction is run again.
+async fn give_way(lost: u32) {
+    let share = 0.5 + rand::random::<f64>();
+    tokio::time::sleep(Duration::from_millis(10).mul_f64(share * f64::from(lost))).await;
 }
 
 /// A store URL without its password.

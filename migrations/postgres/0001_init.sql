@@ -115,6 +115,7 @@ CREATE TABLE runs (
     UNIQUE (object_id, window_start)
 );
 CREATE UNIQUE INDEX runs_active ON runs (object_id) WHERE state IN ('dispatched', 'running');
+CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX runs_unclaimed ON runs (sent_at) WHERE state = 'dispatched';
 
 CREATE TABLE batches (
@@ -136,6 +137,8 @@ CREATE TABLE batches (
     UNIQUE (object_id, seq)
 );
 ALTER TABLE batches ALTER COLUMN payload SET STORAGE EXTERNAL;
+CREATE INDEX batches_run ON batches (run_id);
+CREATE INDEX batches_landed ON batches (landed_at) WHERE state = 'landed';
 CREATE INDEX batches_unlanded ON batches (object_id, seq) WHERE state = 'committed';
 
 -- The outbox, which is also the embedded queue.
@@ -156,7 +159,8 @@ CREATE INDEX outbox_order ON outbox (queue, order_key, id);
 -- What landed.
 CREATE TABLE interactions (
     object_id BIGINT NOT NULL REFERENCES objects (id),
-    external_id TEXT NOT NULL,
+    -- In byte order everywhere: readers page by it.
+    external_id TEXT COLLATE "C" NOT NULL,
     integration_id BIGINT NOT NULL,
     -- (seq of the page, index in the page) as one number; only ever grows.
     version BIGINT NOT NULL,

@@ -115,6 +115,7 @@ CREATE TABLE runs (
     UNIQUE (object_id, window_start)
 );
 CREATE UNIQUE INDEX runs_active ON runs (object_id) WHERE state IN ('dispatched', 'running');
+CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX runs_unclaimed ON runs (sent_at) WHERE state = 'dispatched';
 
 CREATE TABLE batches (
@@ -135,6 +136,8 @@ CREATE TABLE batches (
     landed_at BIGINT,
     UNIQUE (object_id, seq)
 );
+CREATE INDEX batches_run ON batches (run_id);
+CREATE INDEX batches_landed ON batches (landed_at) WHERE state = 'landed';
 CREATE INDEX batches_unlanded ON batches (object_id, seq) WHERE state = 'committed';
 
 -- The outbox, which is also the embedded queue.

@@ -12,13 +12,32 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use syncline::domain::ObjectId;
-use syncline::store::admin::{ObjectFilter, ObjectRow};
+use syncline::store::admin::{ObjectFilter, ObjectRow, RunFilter, RunRow};
 use syncline::store::{Store, StoreOptions};
 use tempfile::TempDir;
 
 use crate::fakes::{self, FakeProviders};
 use backend::{Backend, Footing};
 use host::Host;
+
+/// Makes a test on each footing of every case named: an `async fn` that takes a [`Backend`].
+#[macro_export]
+macro_rules! on_both_footings {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case($crate::rig::backend::Backend::Sqlite).await;
+            })+
+        }
+        mod postgres_sqs {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $case() {
+                super::$case($crate::rig::backend::Backend::PostgresSqs).await;
+            })+
+        }
+    };
+}
 
 /// How to set a rig up.
 #[derive(Debug, Clone)]
@@ -33,6 +52,8 @@ pub struct RigOptions {
     pub objects: Vec<&'static str>,
     /// More lines for the configuration file, in TOML: `[section]` and keys. Keys of the rig itself cannot be repeated.
     pub config: String,
+    /// Port of 127.0.0.1 for health and metrics; none leaves them off.
+    pub http: Option<u16>,
     /// How often objects are synced.
     pub interval: Duration,
     /// The lease of a claim; heartbeats are a third of it.
@@ -47,6 +68,7 @@ impl Default for RigOptions {
             connectors: vec!["hubspot", "salesforce"],
             objects: Vec::new(),
             config: String::new(),
+            http: None,
             interval: Duration::from_secs(2),
             lease: Duration::from_secs(3),
         }
@@ -137,7 +159,11 @@ impl Rig {
         self.cli_with(arguments, &[]).await
     }
 
-    async fn cli_with(&self, arguments: &[&str], environment: &[(String, String)]) -> Result<String> {
+    /// The same with more environment.
+    ///
+    /// # Errors
+    /// When it exits with anything but 0.
+    pub async fn cli_with(&self, arguments: &[&str], environment: &[(String, String)]) -> Result<String> {
         let output = tokio::process::Command::new(&self.binary)
             .arg("--config")
             .arg(&self.config)
@@ -181,6 +207,27 @@ impl Rig {
         let name = format!("{tenant}/hostile");
         self.cli(&["integration", "add", &name, "--object", &sins.join(",")]).await?;
         Ok(())
+    }
+
+    /// One object by its name, of whichever integration has it first.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn object(&self, name: &str) -> Result<ObjectRow> {
+        let objects = self.objects().await?;
+        objects.into_iter().find(|object| object.object == name).with_context(|| format!("no object {name}"))
+    }
+
+    /// The runs of an object that have ended, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn ended_runs(&self, object: &str) -> Result<Vec<RunRow>> {
+        let filter = RunFilter { object: Some(object.to_owned()), limit: 10_000, ..RunFilter::default() };
+        let mut runs = self.store.runs(&filter).await?;
+        runs.reverse();
+        runs.retain(|run| run.finished_at.is_some());
+        Ok(runs)
     }
 
     /// Asks the database for one number.
@@ -303,10 +350,10 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
          resend_after = \"5s\"\nbackoff_base = \"500ms\"\nbackoff_cap = \"3s\"\n\
          [retrieve]\nlease = \"{lease}ms\"\nheartbeat = \"{heartbeat}ms\"\n\
          [connectors]\ndir = {plugins:?}\n\
-         [providers.hubspot]\nrate = \"1000/s\"\n\
+         [providers.hubspot]\nrate = \"1000/s\"\n[providers.salesforce]\nrate = \"1000/s\"\n\
          [egress]\nrate = \"1000/s\"\n\
          [egress.routes]\n\"api.hubapi.com\" = \"http://{hubspot}\"\n\"*.my.salesforce.com\" = \"http://{salesforce}\"\n\
-         [http]\nenabled = false\n\
+         [http]\n{http}\n\
          {more}\n",
         data = dir.join("data"),
         plugins = dir.join("plugins"),
@@ -314,6 +361,7 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
         heartbeat = lease / 3,
         hubspot = fakes.hubspot_addr,
         salesforce = fakes.salesforce_addr,
+        http = options.http.map_or("enabled = false".to_owned(), |port| format!("listen = \"127.0.0.1:{port}\"")),
         more = options.config,
     )
 }

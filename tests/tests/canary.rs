@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use syncline_tests::fakes::{self, Tenant};
+use syncline_tests::on_both_footings;
 use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::{Rig, RigOptions};
 
@@ -52,12 +53,24 @@ fn assert_silent(place: &str, text: &str) {
     }
 }
 
+/// Head and body of a response.
+fn get(port: u16, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
 async fn a_credential_is_nowhere_to_be_seen(backend: Backend) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let rig = Rig::start(&RigOptions {
         backend,
         fakes: fakes::Options { tenants: vec![tenant()], rotate_refresh_tokens: true, ..fakes::Options::default() },
         objects: vec![],
         config: "[log]\nlevel = \"trace\"\n".to_owned(),
+        http: Some(port),
         ..RigOptions::default()
     })
     .await
@@ -79,6 +92,10 @@ async fn a_credential_is_nowhere_to_be_seen(backend: Backend) {
     let log = host.log();
     assert!(log.len() > 10_000, "the log says too little to prove anything");
     assert_silent("the log", &log);
+    let metrics = get(port, "/metrics");
+    assert!(metrics.contains("syncline_http_requests_total"), "{metrics}");
+    assert_silent("the metrics", &metrics);
+    assert!(get(port, "/readyz").contains("200 OK"));
     assert_silent("the database", &rig.dump().await.unwrap());
     for command in [
         &["status", "--json"][..],
@@ -96,14 +113,8 @@ async fn a_credential_is_nowhere_to_be_seen(backend: Backend) {
     host.drain(Duration::from_secs(15)).unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_credential_is_nowhere_to_be_seen_on_sqlite() {
-    a_credential_is_nowhere_to_be_seen(Backend::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_credential_is_nowhere_to_be_seen_on_postgres_and_sqs() {
-    a_credential_is_nowhere_to_be_seen(Backend::PostgresSqs).await;
+on_both_footings! {
+    a_credential_is_nowhere_to_be_seen,
 }
 
 #[test]

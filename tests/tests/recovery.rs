@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use syncline_tests::fakes::{self, Tenant};
+use syncline_tests::on_both_footings;
 use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::{Rig, RigOptions};
 
@@ -165,23 +166,6 @@ async fn a_drained_host_leaves_nothing_to_fetch_again(backend: Backend) {
     assert!(again.is_empty(), "fetched again: {again:?}");
     let unhappy = rig.count("SELECT COUNT(*) FROM runs WHERE state NOT IN ('succeeded', 'dispatched')").await.unwrap();
     assert_eq!(unhappy, 0, "a drain is no failure");
-}
-
-macro_rules! on_both_footings {
-    ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $case() {
-                super::$case(super::Backend::Sqlite).await;
-            })+
-        }
-        mod postgres_sqs {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $case() {
-                super::$case(super::Backend::PostgresSqs).await;
-            })+
-        }
-    };
 }
 
 on_both_footings! {

@@ -46,6 +46,7 @@ pub(super) fn schedule(config: &Config) -> ScheduleOptions {
         sweep: config.schedule.sweep,
         resend_after: config.schedule.resend_after,
         interval: config.schedule.interval,
+        keep_history: config.store.keep_history,
         provider_intervals: config
             .providers
             .iter()

@@ -14,6 +14,7 @@ use secrecy::zeroize::Zeroizing;
 use serde_json::{Map, Value as Json};
 
 use super::exit::{Exit, Failure};
+use crate::egress::field;
 
 /// Configuration and credentials of a connection.
 #[derive(Debug, Clone, Default, Args)]
@@ -28,13 +29,22 @@ pub struct ConnectionArgs {
     /// The whole configuration, from a .json or .toml file
     #[arg(long, value_name = "PATH")]
     pub config_file: Option<PathBuf>,
+    /// The credentials.
+    #[command(flatten)]
+    pub secrets: SecretArgs,
+    /// Which of the connector's ways to authenticate; its first one unless said
+    #[arg(long, value_name = "SCHEME")]
+    pub auth: Option<String>,
+}
+
+/// Credentials, by where they are.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct SecretArgs {
     /// A credential: `token=@path` from a file, `token=env:NAME` from the environment, `token=-` asked for or read
     /// from standard input
     #[arg(long = "secret", value_name = "NAME=SOURCE", value_parser = SecretArg::from_str)]
     pub secrets: Vec<SecretArg>,
-    /// Which of the connector's ways to authenticate; its first one unless said
-    #[arg(long, value_name = "SCHEME")]
-    pub auth: Option<String>,
 }
 
 /// `key=value`
@@ -132,12 +142,14 @@ impl ConnectionArgs {
         }
         Ok(config)
     }
+}
 
+impl SecretArgs {
     /// The credentials, read from where they are.
     ///
     /// # Errors
     /// [`Failure`] when one cannot be read, is empty, or is named twice.
-    pub fn read_secrets(&self) -> Result<BTreeMap<String, SecretString>, Failure> {
+    pub fn read(&self) -> Result<BTreeMap<String, SecretString>, Failure> {
         let mut secrets = BTreeMap::new();
         let from_stdin = self.secrets.iter().filter(|secret| secret.source == SecretSource::Stdin).count();
         if from_stdin > 1 && !stdin().is_terminal() {
@@ -148,7 +160,8 @@ impl ConnectionArgs {
                 let what = format!("the secret `{name}` cannot be read");
                 Failure::new(Exit::Failure, what).at(source.to_string()).caused_by(&*error)
             })?;
-            if value.is_empty() {
+            // There are accounts without a password and clients without a secret; nothing else is ever empty.
+            if value.is_empty() && !matches!(name.as_str(), field::PASSWORD | field::CLIENT_SECRET) {
                 let what = format!("the secret `{name}` is empty");
                 return Err(Failure::new(Exit::Failure, what).at(source.to_string()));
             }
@@ -249,16 +262,16 @@ mod tests {
         let path = folder.path().join("token");
         std::fs::write(&path, "hunter2\r\n").unwrap();
         let arg: SecretArg = format!("token=@{}", path.display()).parse().unwrap();
-        let mut args = ConnectionArgs { secrets: vec![arg.clone()], ..ConnectionArgs::default() };
-        assert_eq!(args.read_secrets().unwrap()["token"].expose_secret(), "hunter2");
+        let mut args = SecretArgs { secrets: vec![arg.clone()] };
+        assert_eq!(args.read().unwrap()["token"].expose_secret(), "hunter2");
         args.secrets.push(arg);
-        assert!(args.read_secrets().unwrap_err().what.contains("given twice"));
+        assert!(args.read().unwrap_err().what.contains("given twice"));
     }
 
     #[test]
     fn a_secret_that_is_not_there_is_told_with_its_place() {
         let secrets = vec!["token=env:SYNCLINE_TEST_NOT_SET".parse().unwrap()];
-        let failure = ConnectionArgs { secrets, ..ConnectionArgs::default() }.read_secrets().unwrap_err();
+        let failure = SecretArgs { secrets }.read().unwrap_err();
         assert_eq!(failure.place.as_deref(), Some("environment variable SYNCLINE_TEST_NOT_SET"));
     }
 }

@@ -1,10 +1,21 @@
 //! `syncline connector`: look into connectors and try them out. Needs no store; what is fetched is printed.
 
+mod inspect;
+mod read;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::connection::ConnectionArgs;
+use super::context::Context;
+use super::exit::Failure;
+use super::fit;
+use super::output::Row;
+use super::probe::{self, Probe};
+use crate::config::Config;
+use crate::domain::ObjectType;
 
 /// Connectors: look into them and try them out, without a store.
 #[derive(Debug, Subcommand)]
@@ -21,7 +32,7 @@ pub enum ConnectorCommand {
     Read(ConnectorReadArgs),
 }
 
-/// Lists the connectors in the configured folder: version, digest, objects that use them, why one is refused.
+/// Lists the connectors in the configured folder: version, digest, size, why one is refused.
 #[derive(Debug, Args)]
 pub struct ConnectorListArgs {}
 
@@ -50,12 +61,13 @@ pub struct ConnectorCheckArgs {
     pub connection: ConnectionArgs,
 }
 
-/// Fetches pages of one object and prints the records, one a line with --json; the last cursor goes to standard error.
+/// Fetches pages of one object and prints the records, one JSON object a line; the last cursor goes to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   syncline connector read plugins/crm.wasm contact --secret token=env:CRM_TOKEN
-  syncline connector read crm contact --pages 0 --json --secret token=env:CRM_TOKEN > contacts.ndjson
+  syncline connector read crm contact --pages 0 --secret token=env:CRM_TOKEN > contacts.ndjson
+  syncline connector read crm contact --limit 5 --diagnostics --secret token=env:CRM_TOKEN
   syncline connector read crm contact --cursor-file cursor.txt --secret token=env:CRM_TOKEN")]
 pub struct ConnectorReadArgs {
     /// Which connector.
@@ -73,7 +85,71 @@ pub struct ConnectorReadArgs {
     /// Stop after so many pages; 0 goes on to the end
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub pages: u32,
+    /// Stop after so many records; the cursor stays before a page that is not printed in full
+    #[arg(long, value_name = "COUNT")]
+    pub limit: Option<u32>,
+    /// Tell what each page used: processor, memory, requests
+    #[arg(long)]
+    pub diagnostics: bool,
     /// Configuration and credentials.
     #[command(flatten)]
     pub connection: ConnectionArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`] when the connector cannot be used, the connection does not fit it, or the provider refuses.
+pub async fn run(command: ConnectorCommand, context: &mut Context) -> Result<(), Failure> {
+    let config = context.load_config()?.config;
+    context.start_quiet_logging(&config)?;
+    match command {
+        ConnectorCommand::List(ConnectorListArgs {}) => inspect::list(&config, context).await,
+        ConnectorCommand::Inspect(args) => inspect::inspect(&args, &config, context).await,
+        ConnectorCommand::Check(args) => check(&args, &config, context).await,
+        ConnectorCommand::Discover(args) => discover(&args, &config, context).await,
+        ConnectorCommand::Read(args) => read::run(&args, &config, context).await,
+    }
+}
+
+async fn open(
+    connector: &ConnectorInspectArgs,
+    connection: &ConnectionArgs,
+    page_size: u32,
+    config: &Config,
+) -> Result<Probe, Failure> {
+    let connector = probe::find(config, &connector.connector).await?;
+    let connection = fit::connection(connection, &connector.manifest)?;
+    Probe::in_memory(config, connector, &connection, page_size).await
+}
+
+async fn check(args: &ConnectorCheckArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
+    let probe = open(&args.connector, &args.connection, config.retrieve.page_records, config).await?;
+    let report = probe.check().await?;
+    let manifest = &probe.connector.manifest;
+    let done = json!({
+        "connector": manifest.name, "version": manifest.version, "ok": true, "requests": report.requests,
+        "wall_ms": u64::try_from(report.wall.as_millis()).unwrap_or(u64::MAX),
+    });
+    let sentence = format!("{} {}: configuration and credentials are right", manifest.name, manifest.version);
+    Ok(context.output.done(&done, &sentence)?)
+}
+
+async fn discover(args: &ConnectorCheckArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
+    let probe = open(&args.connector, &args.connection, config.retrieve.page_records, config).await?;
+    Ok(context.output.rows(&probe.discover().await?, "the provider offers no objects")?)
+}
+
+impl Row for ObjectType {
+    const HEADERS: &'static [&'static str] = &["object", "type", "mode", "deletes", "key"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.interaction_type.clone(),
+            self.mode.as_str().to_owned(),
+            self.deletes.as_str().to_owned(),
+            self.primary_key.join(", "),
+        ]
+    }
 }

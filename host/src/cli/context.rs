@@ -4,7 +4,8 @@ use super::Global;
 use super::exit::Failure;
 use super::output::Output;
 use crate::config::{Config, Loaded};
-use crate::telemetry;
+use crate::store::Store;
+use crate::{app, telemetry};
 
 /// What every command gets.
 pub struct Context {
@@ -38,6 +39,17 @@ impl Context {
     /// [`Failure`] if logging was started before.
     pub fn start_quiet_logging(&self, config: &Config) -> Result<(), Failure> {
         Ok(telemetry::init(config.log.format, &self.global.directives("warn"), self.output.color())?)
+    }
+
+    /// Reads the configuration and opens the store, with quiet logging: what most commands begin with.
+    ///
+    /// # Errors
+    /// [`Failure`] when the configuration is wrong, or the store cannot be reached or has another schema.
+    pub async fn open(&self) -> Result<(Config, Store), Failure> {
+        let config = self.load_config()?.config;
+        self.start_quiet_logging(&config)?;
+        let store = app::open_store(&config, false).await?;
+        Ok((config, store))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Exit codes, and the failures that end in one.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use crate::config::ConfigErrors;
 use crate::config::nearest::nearest;
+use crate::store::StoreError;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,8 +183,45 @@ impl Failure {
 
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new(Exit::Failure, error.to_string()).caused_by(&error)
+        let known: &dyn Any = &error;
+        match known.downcast_ref::<StoreError>() {
+            Some(error) => Self::of_store(error),
+            None => Self::new(Exit::Failure, error.to_string()).caused_by(&error),
+        }
     }
+}
+
+impl Failure {
+    /// What an error of the store means to who gave the command.
+    fn of_store(error: &StoreError) -> Self {
+        let failure = |exit| Self::new(exit, error.to_string()).caused_by(error);
+        match error {
+            StoreError::NotFound { kind, name, near } => {
+                let failure = Self::new(Exit::NotFound, format!("there is no {kind} `{name}`"));
+                match near {
+                    Some(near) => failure.help(format!("did you mean `{near}`?")),
+                    None => failure,
+                }
+            }
+            StoreError::Exists { kind, name } => {
+                Self::new(Exit::Failure, format!("there is a {kind} `{name}` already"))
+            }
+            StoreError::SchemaOld { .. } | StoreError::SchemaNew { .. } | StoreError::Url(_) => failure(Exit::Config),
+            _ if error.is_transient() => {
+                failure(Exit::Temporary).help("is the database running and in reach? `store.url` says where it is")
+            }
+            StoreError::Database { .. } | StoreError::Migrate(_) | StoreError::Seal(_) | StoreError::Damaged { .. } => {
+                failure(Exit::Failure)
+            }
+        }
+    }
+}
+
+/// What it means that the encryption key cannot be used.
+pub(super) fn no_key(error: &anyhow::Error) -> Failure {
+    Failure::new(Exit::Config, "the key that encrypts credentials cannot be used")
+        .caused_by(&**error)
+        .help("`secrets.key` sets it; processes that share a store must share it")
 }
 
 #[cfg(test)]
@@ -220,6 +259,15 @@ error: there is no customer `acmee`
 "#);
         assert_eq!(failure.exit.code(), 3);
         assert_eq!(serde_json::to_value(&failure).unwrap()["exit"], 3);
+    }
+
+    #[test]
+    fn what_the_store_says_has_its_exit_code() {
+        let near = Some("acme".to_owned());
+        let failure = Failure::from(StoreError::NotFound { kind: "customer", name: "acmee".to_owned(), near });
+        assert_eq!((failure.exit, failure.help.as_slice()), (Exit::NotFound, &["did you mean `acme`?".to_owned()][..]));
+        assert_eq!(Failure::from(StoreError::SchemaOld { found: 0, needed: 1 }).exit, Exit::Config);
+        assert_eq!(Failure::from(StoreError::Exists { kind: "customer", name: "a".to_owned() }).exit, Exit::Failure);
     }
 
     #[test]

@@ -1,12 +1,25 @@
 //! `syncline object`: what is scheduled.
 
-use std::str::FromStr;
-use std::time::Duration;
+mod act;
+mod health;
+mod show;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
+
+#[cfg(test)]
+pub(super) use health::tests;
+pub use health::{Health, Word};
 
 use super::address::{Address, ObjectAddress};
-use crate::config::units::parse_duration;
+use super::context::Context;
+use super::exit::Failure;
+use super::human;
+use super::interval::IntervalArg;
+use super::output::Row;
+use crate::domain::ObjectId;
+use crate::store::admin::{ObjectFilter, ObjectRow};
+use crate::store::{Store, StoreError};
 
 /// Integration objects: what is scheduled, such as acme/salesforce/Account.
 #[derive(Debug, Subcommand)]
@@ -25,9 +38,11 @@ pub enum ObjectCommand {
     SetInterval(ObjectIntervalArgs),
     /// Make the next sync start elsewhere, by default from the very beginning
     ResetCursor(ObjectResetArgs),
+    /// Carry out deletes that waited for a person's word
+    ConfirmDeletes(ObjectConfirmArgs),
 }
 
-/// Lists objects: state, last success, next run, interval, records of the last run.
+/// Lists objects: health, last success, next run, interval, what went wrong.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,8 +54,8 @@ pub struct ObjectListArgs {
     #[arg(value_name = "ADDRESS")]
     pub within: Option<Address>,
     /// Only those in these states, separated by commas
-    #[arg(long = "state", value_name = "STATES", value_delimiter = ',')]
-    pub states: Vec<String>,
+    #[arg(long = "state", value_enum, value_name = "STATES", value_delimiter = ',')]
+    pub states: Vec<Word>,
 }
 
 /// One object.
@@ -54,9 +69,9 @@ pub struct ObjectArgs {
 /// One or more objects.
 #[derive(Debug, Args)]
 pub struct ObjectsArgs {
-    /// Which objects, such as acme/salesforce/Account
-    #[arg(value_name = "CUSTOMER/INTEGRATION/OBJECT", required = true)]
-    pub objects: Vec<ObjectAddress>,
+    /// Which objects, such as acme/salesforce/Account; a customer or an integration means all of theirs
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub objects: Vec<Address>,
 }
 
 /// Makes objects due now. The throttle window still applies: an object that was dispatched in this window runs in the
@@ -65,7 +80,7 @@ pub struct ObjectsArgs {
 #[command(after_help = "\
 Examples:
   syncline object trigger acme/salesforce/Account
-  syncline object trigger acme/salesforce/Account acme/salesforce/Contact --force")]
+  syncline object trigger acme/salesforce acme/hubspot/contacts --force")]
 pub struct ObjectTriggerArgs {
     /// Which objects.
     #[command(flatten)]
@@ -90,25 +105,6 @@ pub struct ObjectIntervalArgs {
     pub interval: IntervalArg,
 }
 
-/// An interval, or none of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IntervalArg(pub Option<Duration>);
-
-impl FromStr for IntervalArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "default" {
-            return Ok(Self(None));
-        }
-        match parse_duration(text) {
-            Ok(interval) if interval >= Duration::from_secs(1) => Ok(Self(Some(interval))),
-            Ok(_) => Err("an interval is at least 1s".to_owned()),
-            Err(expected) => Err(format!("{expected}, or `default`")),
-        }
-    }
-}
-
 /// Makes the next sync start elsewhere. Nothing that landed is lost: what is fetched again is recognised.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -122,7 +118,130 @@ pub struct ObjectResetArgs {
     /// A cursor of this connector; the very beginning unless said
     #[arg(long, value_name = "CURSOR")]
     pub to: Option<String>,
-    /// Do it; without this, show what would happen
+    /// Do it without asking
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Carries out deletes that waited for a person's word: a complete pass did not show so many records that the host
+/// suspected the provider (`process.sweep_guard`).
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  syncline object confirm-deletes acme/hubspot/owners")]
+pub struct ObjectConfirmArgs {
+    /// Which object.
+    #[command(flatten)]
+    pub object: ObjectArgs,
+    /// Do it without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// An object as it is listed.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// `customer/integration/object`.
+    pub address: String,
+    /// How it is doing, in one word.
+    pub health: Health,
+    /// The whole row.
+    #[serde(flatten)]
+    pub row: ObjectRow,
+}
+
+impl From<ObjectRow> for Listed {
+    fn from(row: ObjectRow) -> Self {
+        let address = format!("{}/{}/{}", row.customer, row.integration, row.object);
+        Self { address, health: Health::of(&row), row }
+    }
+}
+
+impl Row for Listed {
+    const HEADERS: &'static [&'static str] = &["object", "health", "last success", "next run", "interval", "why"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.address.clone(),
+            self.health.as_str().to_owned(),
+            human::ago_or_never(self.row.synced_at, self.row.now),
+            health::next_run(&self.row),
+            human::interval(self.row.effective_interval_ms),
+            human::brief(&health::why(&self.row).unwrap_or_default(), 70),
+        ]
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`] when what is named does not exist, the person says no, or the store fails.
+pub async fn run(command: ObjectCommand, context: &mut Context) -> Result<(), Failure> {
+    match command {
+        ObjectCommand::List(args) => list(&args, context).await,
+        ObjectCommand::Show(args) => show::run(&args, context).await,
+        ObjectCommand::Trigger(args) => act::trigger(&args, context).await,
+        ObjectCommand::Pause(args) => act::set_paused(&args, true, context).await,
+        ObjectCommand::Resume(args) => act::set_paused(&args, false, context).await,
+        ObjectCommand::SetInterval(args) => act::set_interval(&args, context).await,
+        ObjectCommand::ResetCursor(args) => act::reset_cursor(&args, context).await,
+        ObjectCommand::ConfirmDeletes(args) => act::confirm_deletes(&args, context).await,
+    }
+}
+
+async fn list(args: &ObjectListArgs, context: &mut Context) -> Result<(), Failure> {
+    let (_, store) = context.open().await?;
+    let rows = match &args.within {
+        Some(address) => within(&store, address).await?,
+        None => store.objects(&ObjectFilter::default()).await?,
+    };
+    let mut listed: Vec<Listed> = rows.into_iter().map(Listed::from).collect();
+    listed.retain(|object| args.states.is_empty() || args.states.iter().any(|word| word.fits(object)));
+    Ok(context.output.rows(&listed, "no objects")?)
+}
+
+/// The objects that an address names.
+///
+/// # Errors
+/// [`Failure`] with the first part of the address that does not exist, and the nearest that does.
+pub async fn within(store: &Store, address: &Address) -> Result<Vec<ObjectRow>, Failure> {
+    let filter = ObjectFilter {
+        customer: Some(address.customer().to_owned()),
+        integration: address.integration().map(str::to_owned),
+        object: address.object().map(str::to_owned),
+        ..ObjectFilter::default()
+    };
+    let rows = store.objects(&filter).await?;
+    if rows.is_empty() {
+        exists(store, address).await?;
+    }
+    Ok(rows)
+}
+
+/// Checks an address from its first part on.
+///
+/// # Errors
+/// [`Failure`] with the first part that does not exist, and the nearest that does.
+pub async fn exists(store: &Store, address: &Address) -> Result<(), Failure> {
+    let customer = address.customer();
+    store.customer(customer).await?;
+    let Some(integration) = address.integration() else { return Ok(()) };
+    store.integration(customer, integration).await?;
+    let Some(object) = address.object() else { return Ok(()) };
+    store.object(customer, integration, object).await?;
+    Ok(())
+}
+
+/// The one object of an address.
+///
+/// # Errors
+/// [`Failure`] as of [`within`].
+pub async fn one(store: &Store, address: &ObjectAddress) -> Result<ObjectRow, Failure> {
+    let rows = within(store, &Address::Object(address.clone())).await?;
+    let absent = || StoreError::NotFound { kind: "object", name: address.to_string(), near: None };
+    Ok(rows.into_iter().next().ok_or_else(absent)?)
+}
+
+fn id(row: &ObjectRow) -> ObjectId {
+    ObjectId(row.id)
 }

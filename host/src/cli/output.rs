@@ -55,6 +55,12 @@ impl Output {
         self.json
     }
 
+    /// People asked to be told less.
+    #[must_use]
+    pub const fn quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Text to people may have colours.
     #[must_use]
     pub const fn color(&self) -> bool {
@@ -72,17 +78,7 @@ impl Output {
         if rows.is_empty() {
             return self.note(nothing);
         }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(T::HEADERS.iter().map(|header| header.to_uppercase()));
-        for row in rows {
-            table.add_row(row.cells().iter().map(|cell| clean(cell)));
-        }
-        // Cells have a space on either side: the first one of each line is not wanted.
-        for line in table.lines() {
-            let line = line.trim_end();
-            writeln!(self.out, "{}", line.strip_prefix(' ').unwrap_or(line))?;
-        }
+        write!(self.out, "{}", table(rows))?;
         self.out.flush()
     }
 
@@ -123,6 +119,15 @@ impl Output {
         if self.json { self.write_json(item) } else { self.note(sentence) }
     }
 
+    /// Prints text that somebody else wrote, without what a terminal would act upon.
+    ///
+    /// # Errors
+    /// Of writing.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{}", clean(text).trim_end())?;
+        self.out.flush()
+    }
+
     /// Prints text as it is: something made for programs, such as a script or a file's contents.
     ///
     /// # Errors
@@ -161,8 +166,28 @@ impl Output {
     }
 }
 
+/// A table for people.
+#[must_use]
+pub fn table<T: Row>(rows: &[T]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(T::HEADERS.iter().map(|header| header.to_uppercase()));
+    for row in rows {
+        table.add_row(row.cells().iter().map(|cell| clean(cell)));
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        // Cells have a space on either side: the first one of each line is not wanted.
+        let line = line.trim_end();
+        text.push_str(line.strip_prefix(' ').unwrap_or(line));
+        text.push('\n');
+    }
+    text
+}
+
 /// Replaces what a terminal would act upon: names and errors come from customers, connectors and providers.
-fn clean(text: &str) -> String {
+#[must_use]
+pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 

@@ -80,8 +80,8 @@ Examples:
   syncline run                                   start everything, with SQLite under ./data
   syncline connector inspect plugins/crm.wasm    what a connector says of itself
   syncline customer add acme
-  syncline integration add acme/salesforce --secret token=env:SF_TOKEN
-  syncline object trigger acme/salesforce/Account
+  syncline integration add acme/hubspot --secret token=env:HUBSPOT_TOKEN
+  syncline object trigger acme/hubspot
   syncline status --watch
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 not authorised, 5 check failed, 75 try again,
@@ -100,12 +100,13 @@ Arguments:
   <CUSTOMER/INTEGRATION>  Customer and a name for the integration
 
 Options:
-      --connector <NAME>     Name of the connector; the integration's name unless said
-      --object <NAMES>       Objects to sync, separated by commas; all that are discovered unless
-                             said
-      --interval <DURATION>  How often its objects are synced, unless one has its own interval
-      --no-check             Do not ask the provider: no check now, objects are discovered later
-  -h, --help                 Print help
+      --connector <NAME>      Name of the connector; the integration's name unless said
+      --object <NAMES>        Objects to sync, separated by commas; all that are discovered unless
+                              said
+      --interval <DURATION>   How often its objects are synced, unless one has its own interval
+      --pin <DIGEST|VERSION>  Stay on one build of the connector (sha256:DIGEST) or on one version;
+                              follows the newest unless said
+  -h, --help                  Print help
 
 Connection:
       --set <KEY=VALUE>       Set one configuration value; JSON where it is JSON, else text; dots
@@ -129,10 +130,10 @@ Global options:
                                     [possible values: auto, always, never]
 
 Examples:
-  syncline integration add acme/salesforce --set instance=acme --secret token=env:SF_TOKEN
-  syncline integration add acme/crm-eu --connector hubspot --secret token=-
-  syncline integration add acme/salesforce --config-file acme.toml --secret token=@token.txt
-  --object Account,Contact
+  syncline integration add acme/hubspot --secret token=env:HUBSPOT_TOKEN
+  syncline integration add acme/crm-eu --connector hubspot --secret token=- --object contacts,deals
+  syncline integration add acme/salesforce --set domain=acme.my.salesforce.com
+      --secret client-id=@id --secret client-secret=@secret --secret refresh-token=@refresh
 "#);
 }
 
@@ -158,15 +159,22 @@ fn commands_read_as_they_are_written() {
         "syncline status --watch --every 500ms --json",
         "syncline customer add acme --title ACME --interval 1h",
         "syncline customer list",
+        "syncline customer set-interval acme default",
         "syncline integration add acme/salesforce --set a.b=1 --secret token=env:T --object Account,Contact",
         "syncline integration list acme",
         "syncline integration check acme/salesforce",
         "syncline integration pause acme/salesforce",
         "syncline integration resume acme/salesforce",
+        "syncline integration set-credentials acme/salesforce --secret token=-",
+        "syncline integration discover acme/salesforce --add Case,Task",
+        "syncline integration set-interval acme/salesforce 15m",
+        "syncline integration add acme/x --connector hubspot --pin 1.2.3",
         "syncline object list acme/salesforce --state failing",
         "syncline object show acme/salesforce/Account",
         "syncline object trigger acme/salesforce/Account acme/salesforce/Contact --force",
-        "syncline object pause acme/salesforce/Account",
+        "syncline object pause acme/salesforce/Account acme/hubspot globex",
+        "syncline object confirm-deletes acme/hubspot/owners --yes",
+        "syncline object list --state active,rate-limited",
         "syncline object resume acme/salesforce/Account",
         "syncline object set-interval acme/salesforce/Account 1d",
         "syncline object set-interval acme/salesforce/Account default",
@@ -180,6 +188,8 @@ fn commands_read_as_they_are_written() {
         "syncline connector read a.wasm contact --pages 0 --cursor x --secret token=-",
         "syncline interactions list acme/salesforce/Account --deleted --limit 1",
         "syncline interactions export acme/salesforce/Account --format csv --out x.csv",
+        "syncline interactions export acme/salesforce --changes --after 12 --limit 5",
+        "syncline connector read crm contact --limit 5 --diagnostics",
         "syncline config validate x.toml",
         "syncline config show schedule --sources",
         "syncline completions fish",
@@ -197,6 +207,11 @@ fn wrong_commands_are_usage_errors_with_a_suggestion() {
         ("syncline object set-interval a/b/c 0s", "at least 1s"),
         ("syncline integration add a/b --secret token=plain", "never an argument"),
         ("syncline run --role chef", "scheduler"),
+        ("syncline object list --state sick", "quarantined"),
+        ("syncline runs list --outcome broken", "rate-limited"),
+        ("syncline integration add a/b --pin latest", "neither sha256:DIGEST nor a version"),
+        ("syncline customer add a --interval 5ms", "at least 1s"),
+        ("syncline interactions export a/b --after 5", "--changes"),
         ("syncline connector read x y --cursor a --cursor-file b", "cannot be used with"),
     ] {
         let refusal = parse(line).unwrap_err();

@@ -37,6 +37,8 @@ section! {
         max_connections: u32 = "10" in "1"..="1000",
         /// How long a statement waits for SQLite's write lock.
         busy_timeout: Duration = "5s" in "100ms"..="5m",
+        /// How long ended runs, landed batches and rejected records are kept. What landed stays.
+        keep_history: Duration = "30d" in "1h"..="3650d",
         /// How long one statement may run on PostgreSQL.
         statement_timeout: Duration = "10s" in "100ms"..="10m",
     }

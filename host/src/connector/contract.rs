@@ -47,6 +47,8 @@ pub(crate) fn page(mut page: Page) -> Result<Page, CallError> {
 fn cursor(cursor: &str) -> Result<(), CallError> {
     match cursor.len() {
         0 => Err(broken("an empty cursor; a page always says where the next one begins")),
+        // Postgres holds no NUL in a text: such a page could never be committed.
+        1..=CURSOR_BYTES if cursor.contains('\0') => Err(broken("a cursor that contains NUL")),
         1..=CURSOR_BYTES => Ok(()),
         bytes => Err(too_much(format!("a cursor of {bytes} bytes; at most {CURSOR_BYTES} are allowed"))),
     }
@@ -142,6 +144,8 @@ mod tests {
         assert_eq!(kind(page(long)), FaultKind::Output);
         let none = Page { cursor: Cursor(String::new()), ..empty() };
         assert_eq!(kind(page(none)), FaultKind::Contract);
+        let unstorable = Page { cursor: Cursor("a\0b".to_owned()), ..empty() };
+        assert_eq!(kind(page(unstorable)), FaultKind::Contract);
     }
 
     #[test]

@@ -74,6 +74,12 @@ impl Connector {
         Ok(Arc::new(Self { digest, manifest, size_bytes, contract, imports, engine: Arc::clone(engine), world }))
     }
 
+    /// The limits of a call for which nobody set others.
+    #[must_use]
+    pub fn limits(&self) -> CallLimits {
+        self.engine.limits()
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }

@@ -45,6 +45,7 @@ pub enum AuthKind {
     /// A query parameter of this name; field `key`.
     Query(String),
     /// OAuth 2.0; fields `client-id`, `client-secret`, `refresh-token`.
+    #[serde(rename = "oauth2")]
     OAuth2(OAuth2),
     /// Unknown to this host: an integration cannot pick it.
     Other(String),

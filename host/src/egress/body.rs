@@ -26,7 +26,7 @@ pub(super) struct Decoder {
 
 enum Encoding {
     Plain(Capped),
-    Gzip(MultiGzDecoder<Capped>),
+    Gzip(Box<MultiGzDecoder<Capped>>),
     Brotli(Box<DecompressorWriter<Capped>>),
 }
 
@@ -36,7 +36,7 @@ impl Decoder {
         let out = Capped::new(limits);
         let encoding = match encoding.map(|name| name.trim().to_ascii_lowercase()).as_deref() {
             None | Some("" | "identity") => Encoding::Plain(out),
-            Some("gzip" | "x-gzip") => Encoding::Gzip(MultiGzDecoder::new(out)),
+            Some("gzip" | "x-gzip") => Encoding::Gzip(Box::new(MultiGzDecoder::new(out))),
             Some("br") => Encoding::Brotli(Box::new(DecompressorWriter::new(out, BROTLI_BUFFER_BYTES))),
             Some(other) => {
                 let other: String = other.chars().take(40).collect();

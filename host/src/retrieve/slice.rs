@@ -11,7 +11,9 @@ use super::{End, Held, RetrieveOptions, Retriever};
 use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
 use crate::domain::schedule::{backoff, spread};
-use crate::domain::{CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, SyncMode, batch, classify};
+use crate::domain::{
+    CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, SyncMode, batch, classify,
+};
 use crate::egress::{OpenError, Session, SessionSpec};
 use crate::queue::QueueName;
 use crate::store::StoreError;
@@ -209,7 +211,7 @@ impl Work<'_> {
                 let message = format!("used {} ms of CPU in one slice", self.cpu.as_millis());
                 return self.end(Outcome::Failed { class: FaultKind::Cpu.as_str().to_owned(), message });
             }
-            if self.pages % 8 == 0
+            if self.pages.is_multiple_of(8)
                 && self.retriever.store.unlanded_bytes().await.is_ok_and(|bytes| bytes > options.unlanded_bytes)
             {
                 return End::GiveBack { delay: BACK_PRESSURE, slice: true, reason: "landing has to catch up" };
@@ -234,7 +236,8 @@ impl Work<'_> {
 
     async fn commit(&mut self, page: Page) -> Result<(), NotCommitted> {
         let began = Instant::now();
-        let complete = page.pass_complete || (!page.more && self.claim.mode == crate::domain::SyncMode::Full);
+        let ends = !page.more && page.wait_seconds.is_none();
+        let complete = page.pass_complete || (ends && self.claim.mode == SyncMode::Full);
         let sweeps = complete && self.claim.deletes == DeleteMode::ByAbsence;
         let records = i64::try_from(page.interactions.len()).unwrap_or(i64::MAX);
         let commit = PageCommit {

@@ -4,9 +4,9 @@ mod rows;
 
 use std::time::Duration;
 
-pub use rows::{CustomerRow, IntegrationRow, NewIntegration, ObjectFilter, ObjectRow, RunRow};
+pub use rows::{CustomerRow, IntegrationRow, NewIntegration, ObjectFilter, ObjectRow, RunFilter, RunRow};
 
-use super::credentials::SealedField;
+use super::credentials::{PUT_FIELD, SealedField};
 use super::error::During as _;
 use super::outbox::millis;
 use super::sql::{Sql, id_list, sql};
@@ -25,14 +25,14 @@ pub enum Scope {
     Object(ObjectId),
 }
 
-const CANCEL_DISPATCHED: Sql = sql!(
+pub(super) const CANCEL_DISPATCHED: Sql = sql!(
     "UPDATE runs SET state = 'cancelled', finished_at = ",
     now,
     " WHERE state = 'dispatched' AND object_id IN ",
     ids("$1"),
     " RETURNING object_id"
 );
-const DEACTIVATE: Sql = sql!("UPDATE objects SET active = 0 WHERE id IN ", ids("$1"));
+pub(super) const DEACTIVATE: Sql = sql!("UPDATE objects SET active = 0 WHERE id IN ", ids("$1"));
 
 impl Store {
     /// Adds a customer.
@@ -52,14 +52,15 @@ impl Store {
              ON CONFLICT (name) DO NOTHING RETURNING id"
         );
         let id: Option<i64> = write!(self, "add a customer", |tx, sql| {
-            sqlx::query_scalar(sql(insert))
+            let id = sqlx::query_scalar(sql(insert))
                 .bind(name)
                 .bind(title)
                 .bind(interval.map(millis))
                 .fetch_optional(&mut *tx)
                 .await
-                .during("add a customer")?
-        });
+                .during("add a customer")?;
+            Ok(id)
+        })?;
         id.map(CustomerId).ok_or_else(|| StoreError::Exists { kind: "customer", name: name.to_owned() })
     }
 
@@ -71,11 +72,16 @@ impl Store {
         read!(self, |db, sql| sqlx::query_as(sql(rows::CUSTOMERS)).fetch_all(db).await.during("list customers"))
     }
 
-    /// Adds an integration with its objects and sealed credentials, in one transaction. The objects are due at once.
+    /// Adds an integration with its objects and sealed credentials, in one transaction: no host sees it without them.
+    /// `seal` gets the id that the credentials are sealed for. The objects are due at once.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when the customer has one of that name.
-    pub async fn add_integration(&self, new: &NewIntegration) -> Result<IntegrationId, StoreError> {
+    /// [`StoreError::Exists`] when the customer has one of that name, [`StoreError::Seal`] when `seal` fails.
+    pub async fn add_integration<E: std::error::Error + Send + Sync + 'static>(
+        &self,
+        new: &NewIntegration,
+        seal: impl Fn(IntegrationId) -> Result<Vec<SealedField>, E>,
+    ) -> Result<IntegrationId, StoreError> {
         let insert = sql!(
             "INSERT INTO integrations (customer_id, name, provider, config, auth, pin, interval_ms, created_at)
              VALUES ($1, $2, $3, ",
@@ -106,9 +112,21 @@ impl Store {
                     .execute(&mut *tx)
                     .await
                     .during("add objects")?;
+                let sealed = seal(IntegrationId(id)).map_err(|error| StoreError::Seal(Box::new(error)))?;
+                for field in &sealed {
+                    sqlx::query(sql(PUT_FIELD))
+                        .bind(id)
+                        .bind(&field.field)
+                        .bind(field.key_version)
+                        .bind(&field.nonce)
+                        .bind(&field.ciphertext)
+                        .execute(&mut *tx)
+                        .await
+                        .during("store credentials")?;
+                }
             }
-            id
-        });
+            Ok(id)
+        })?;
         id.map(IntegrationId).ok_or_else(|| StoreError::Exists { kind: "integration", name: new.name.clone() })
     }
 
@@ -181,6 +199,7 @@ impl Store {
                 .bind(&filter.integration)
                 .bind(&filter.object)
                 .bind(filter.limit.map_or(i64::MAX, i64::from))
+                .bind(i32::from(filter.unwell))
                 .fetch_all(db)
                 .await
                 .during("list objects")
@@ -207,16 +226,21 @@ impl Store {
         })
     }
 
-    /// The latest runs, newest first; of one object or of all.
+    /// The latest runs that match, newest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn runs(&self, object: Option<ObjectId>, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+        let states = (!filter.states.is_empty()).then(|| serde_json::json!(filter.states).to_string());
         read!(self, |db, sql| {
             sqlx::query_as(sql(rows::RUNS))
-                .bind(object.map(|id| id.0))
                 .bind(Option::<i64>::None)
-                .bind(i64::from(limit))
+                .bind(&filter.customer)
+                .bind(&filter.integration)
+                .bind(&filter.object)
+                .bind(&states)
+                .bind(filter.since.map(millis))
+                .bind(i64::from(filter.limit))
                 .fetch_all(db)
                 .await
                 .during("list runs")
@@ -230,8 +254,12 @@ impl Store {
     pub async fn run(&self, id: RunId) -> Result<RunRow, StoreError> {
         let row: Option<RunRow> = read!(self, |db, sql| {
             sqlx::query_as(sql(rows::RUNS))
-                .bind(Option::<i64>::None)
                 .bind(id.0)
+                .bind(Option::<String>::None)
+                .bind(Option::<String>::None)
+                .bind(Option::<String>::None)
+                .bind(Option::<String>::None)
+                .bind(Option::<i64>::None)
                 .bind(1_i64)
                 .fetch_optional(db)
                 .await
@@ -294,8 +322,8 @@ impl Store {
                     .during("cancel runs")?;
                 sqlx::query(sql(DEACTIVATE)).bind(id_list(cancelled)).execute(&mut *tx).await.during("cancel runs")?;
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Stops or resumes a whole integration. Resuming one that needed credentials makes its objects due at once.
@@ -344,8 +372,8 @@ impl Store {
                     .during("cancel runs")?;
                 sqlx::query(sql(DEACTIVATE)).bind(id_list(cancelled)).execute(&mut *tx).await.during("cancel runs")?;
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Sets or clears the interval of one layer. Call [`Store::apply_intervals`] afterwards.
@@ -365,19 +393,23 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .during("set an interval")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
-    /// Forgets an object's cursor: the next run reads from the very beginning. A run that is going on is fenced.
+    /// Puts an object's cursor elsewhere, without one to the very beginning. A run that is going on is fenced.
+    ///
+    /// Not for objects whose deletes show by absence, unless to the beginning: a pass that starts in the middle would
+    /// count as a complete one.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn reset_cursor(&self, object: ObjectId) -> Result<(), StoreError> {
-        let reset =
-            sql!(
-            "UPDATE objects SET cursor = NULL, epoch = epoch + 1, lease_owner = NULL, lease_until = NULL, active = 0,
-                    attempts = 0, fails = 0, pass_seq = cursor_seq, pending_sweep_seq = NULL, due_at = ", now, "
+    pub async fn reset_cursor(&self, object: ObjectId, to: Option<&str>) -> Result<(), StoreError> {
+        let reset = sql!(
+            "UPDATE objects SET cursor = $2, epoch = epoch + 1, lease_owner = NULL, lease_until = NULL, active = 0,
+                    attempts = 0, fails = 0, pass_seq = cursor_seq, pending_sweep_seq = NULL, due_at = ",
+            now,
+            "
              WHERE id = $1"
         );
         let cancel = sql!(
@@ -387,10 +419,10 @@ impl Store {
              WHERE object_id = $1 AND state IN ('dispatched', 'running')"
         );
         write!(self, "reset a cursor", |tx, sql| {
-            sqlx::query(sql(reset)).bind(object.0).execute(&mut *tx).await.during("reset a cursor")?;
+            sqlx::query(sql(reset)).bind(object.0).bind(to).execute(&mut *tx).await.during("reset a cursor")?;
             sqlx::query(sql(cancel)).bind(object.0).execute(&mut *tx).await.during("reset a cursor")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Stores sealed credentials of an integration and takes it back to work if it waited for them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::During as _;
 use super::outbox::millis;
-use super::sql::sql;
+use super::sql::{Sql, sql};
 use super::{Store, StoreError, read, write};
 use crate::domain::IntegrationId;
 
@@ -20,6 +20,16 @@ pub struct SealedField {
     /// The encrypted text and its tag.
     pub ciphertext: Vec<u8>,
 }
+
+/// Stores a sealed field, or replaces it.
+pub(super) const PUT_FIELD: Sql = sql!(
+    "INSERT INTO credentials (integration_id, field, key_version, nonce, ciphertext, updated_at)
+     VALUES ($1, $2, $3, $4, $5, ",
+    now,
+    ")
+     ON CONFLICT (integration_id, field) DO UPDATE SET key_version = EXCLUDED.key_version,
+        nonce = EXCLUDED.nonce, ciphertext = EXCLUDED.ciphertext, updated_at = EXCLUDED.updated_at"
+);
 
 impl Store {
     /// The sealed fields of an integration and the version of the set.
@@ -57,14 +67,6 @@ impl Store {
             "UPDATE integrations SET credentials_version = credentials_version + 1
              WHERE id = $1 AND ($2 IS NULL OR credentials_version = $2)"
         );
-        let put = sql!(
-            "INSERT INTO credentials (integration_id, field, key_version, nonce, ciphertext, updated_at)
-             VALUES ($1, $2, $3, $4, $5, ",
-            now,
-            ")
-             ON CONFLICT (integration_id, field) DO UPDATE SET key_version = EXCLUDED.key_version,
-                nonce = EXCLUDED.nonce, ciphertext = EXCLUDED.ciphertext, updated_at = EXCLUDED.updated_at"
-        );
         write!(self, "store credentials", |tx, sql| {
             let raised = sqlx::query(sql(raise))
                 .bind(integration.0)
@@ -76,7 +78,7 @@ impl Store {
                 return Ok(false);
             }
             for field in fields {
-                sqlx::query(sql(put))
+                sqlx::query(sql(PUT_FIELD))
                     .bind(integration.0)
                     .bind(&field.field)
                     .bind(field.key_version)
@@ -86,8 +88,8 @@ impl Store {
                     .await
                     .during("store credentials")?;
             }
-        });
-        Ok(true)
+            Ok(true)
+        })
     }
 
     /// Takes the right to renew an integration's tokens for so long at most; `false` if another host has it.
@@ -97,16 +99,16 @@ impl Store {
     pub async fn begin_refresh(&self, integration: IntegrationId, ttl: Duration) -> Result<bool, StoreError> {
         let begin =
             sql!("UPDATE integrations SET refresh_until = ", now, " + $2 WHERE id = $1 AND refresh_until < ", now);
-        let taken = write!(self, "begin a token refresh", |tx, sql| {
-            sqlx::query(sql(begin))
+        write!(self, "begin a token refresh", |tx, sql| {
+            let taken = sqlx::query(sql(begin))
                 .bind(integration.0)
                 .bind(millis(ttl))
                 .execute(&mut *tx)
                 .await
                 .during("begin a token refresh")?
-                .rows_affected()
-        });
-        Ok(taken == 1)
+                .rows_affected();
+            Ok(taken == 1)
+        })
     }
 
     /// Gives that right back.
@@ -117,8 +119,8 @@ impl Store {
         let end = sql!("UPDATE integrations SET refresh_until = 0 WHERE id = $1");
         write!(self, "end a token refresh", |tx, sql| {
             sqlx::query(sql(end)).bind(integration.0).execute(&mut *tx).await.during("end a token refresh")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Keeps a pause that the provider asked for; an earlier one than is kept already changes nothing.
@@ -129,8 +131,8 @@ impl Store {
         let pause = sql!("UPDATE integrations SET paused_until = $2 WHERE id = $1 AND paused_until < $2");
         write!(self, "keep a pause", |tx, sql| {
             sqlx::query(sql(pause)).bind(integration.0).bind(unix_ms).execute(&mut *tx).await.during("keep a pause")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Until when the provider asked to pause, unix milliseconds; none if it did not or that time has passed.

@@ -52,6 +52,9 @@ pub enum StoreError {
         /// Its name.
         name: String,
     },
+    /// Credentials could not be sealed.
+    #[error("sealing credentials failed")]
+    Seal(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// What is stored cannot be understood: written by a newer host or damaged.
     #[error("stored {what} is damaged: {detail}")]
     Damaged {
@@ -81,6 +84,17 @@ impl StoreError {
                         || code.starts_with("57")
                         || code.starts_with("53")
                 })
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the database gave this transaction up in favour of another: a deadlock or a serialization failure.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::Database { source: sqlx::Error::Database(error), .. } => {
+                error.code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01"))
             }
             _ => false,
         }

@@ -91,6 +91,24 @@ impl Store {
         })
     }
 
+    /// One interaction of an object; none if nothing of that id landed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn interaction(&self, object: ObjectId, id: &str) -> Result<Option<InteractionRow>, StoreError> {
+        let one = sql!(
+            "SELECT o.name AS object, x.external_id AS id, x.state, x.merged_into, x.provider_version,
+                    x.provider_updated_at, x.change_seq, x.changed_at, ",
+            text("x.data"),
+            " AS data
+             FROM interactions x JOIN objects o ON o.id = x.object_id
+             WHERE x.object_id = $1 AND x.external_id = $2"
+        );
+        read!(self, |db, sql| {
+            sqlx::query_as(sql(one)).bind(object.0).bind(id).fetch_optional(db).await.during("read an interaction")
+        })
+    }
+
     /// What changed in an integration behind a position of its feed, oldest first. A record shows once, at its latest
     /// change; positions have gaps.
     ///

@@ -23,6 +23,12 @@ pub fn version(seq: i64, index: usize) -> i64 {
     (seq << INDEX_BITS) | i64::try_from(index).unwrap_or(0).min((1 << INDEX_BITS) - 1)
 }
 
+/// The record's place in its page, from its version.
+#[must_use]
+pub fn place(version: i64) -> usize {
+    usize::try_from(version & ((1 << INDEX_BITS) - 1)).unwrap_or(0)
+}
+
 /// A committed batch that waits for landing.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct CommittedBatch {
@@ -292,20 +298,48 @@ impl Store {
         })
     }
 
+    /// How many rows a refused sweep would delete, and how many present rows there are; none where no sweep waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pending_sweep(&self, object: ObjectId) -> Result<Option<(i64, i64)>, StoreError> {
+        let pending = sql!("SELECT pending_sweep_seq FROM objects WHERE id = $1");
+        read!(self, |db, sql| {
+            let seq: Option<Option<i64>> =
+                sqlx::query_scalar(sql(pending)).bind(object.0).fetch_optional(db).await.during("read a sweep")?;
+            let Some(seq) = seq.flatten() else { return Ok(None) };
+            let size = sqlx::query_as(sql(SWEEP_SIZE)).bind(object.0).bind(version(seq + 1, 0)).fetch_one(db).await;
+            size.during("size a sweep").map(Some)
+        })
+    }
+
     /// Carries out a sweep that the guard refused, now that a person confirmed it. Answers with the rows deleted.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn confirm_sweep(&self, object: ObjectId) -> Result<u64, StoreError> {
-        let pending = sql!("SELECT pending_sweep_seq, integration_id FROM objects WHERE id = $1", lock);
+        let integration = sql!("SELECT integration_id FROM objects WHERE id = $1");
+        let pending = sql!("SELECT pending_sweep_seq FROM objects WHERE id = $1", lock);
         let reserve = sql!(
             "INSERT INTO feeds (integration_id, last_seq) VALUES ($1, $2)
              ON CONFLICT (integration_id) DO UPDATE SET last_seq = feeds.last_seq + EXCLUDED.last_seq
              RETURNING last_seq"
         );
         write!(self, "confirm a sweep", |tx, sql| {
-            let (seq, integration): (Option<i64>, i64) =
-                sqlx::query_as(sql(pending)).bind(object.0).fetch_one(&mut *tx).await.during("confirm a sweep")?;
+            let integration: i64 = sqlx::query_scalar(sql(integration))
+                .bind(object.0)
+                .fetch_one(&mut *tx)
+                .await
+                .during("confirm a sweep")?;
+            // Nothing is reserved yet: it locks the feed before the object, as landing does.
+            sqlx::query(sql(reserve))
+                .bind(integration)
+                .bind(0_i64)
+                .execute(&mut *tx)
+                .await
+                .during("confirm a sweep")?;
+            let seq: Option<i64> =
+                sqlx::query_scalar(sql(pending)).bind(object.0).fetch_one(&mut *tx).await.during("confirm a sweep")?;
             let Some(seq) = seq else { return Ok(0) };
             let bound = version(seq + 1, 0);
             let doomed: (i64, i64) = sqlx::query_as(sql(SWEEP_SIZE))

@@ -37,17 +37,19 @@ impl Store {
         visibility: Duration,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let take = sql!(
-            "UPDATE outbox SET attempts = attempts + 1, available_at = ",
-            now,
-            " + $3 WHERE id IN (
+            "WITH next AS MATERIALIZED (
                 SELECT id FROM outbox WHERE queue = $1 AND available_at <= ",
-            now,
+            now_once,
             "
                 ORDER BY order_key, id LIMIT $2",
             skip_locked,
             ")
+             UPDATE outbox SET attempts = attempts + 1, available_at = ",
+            now,
+            " + $3 WHERE id IN (SELECT id FROM next)
              RETURNING id, dedup, body, customer_id, attempts, order_key"
         );
+        // Materialized: a subquery that is run again for each row would take more than was asked for.
         #[derive(sqlx::FromRow)]
         struct Taken {
             #[sqlx(flatten)]
@@ -55,14 +57,15 @@ impl Store {
             order_key: i64,
         }
         let mut taken: Vec<Taken> = write!(self, "take from the outbox", |tx, sql| {
-            sqlx::query_as(sql(take))
+            let taken = sqlx::query_as(sql(take))
                 .bind(queue.as_str())
                 .bind(i64::try_from(max).unwrap_or(i64::MAX))
                 .bind(millis(visibility))
                 .fetch_all(&mut *tx)
                 .await
-                .during("take from the outbox")?
-        });
+                .during("take from the outbox")?;
+            Ok(taken)
+        })?;
         taken.sort_by_key(|taken| (taken.order_key, taken.row.id));
         Ok(taken.into_iter().map(|taken| taken.row).collect())
     }
@@ -85,8 +88,8 @@ impl Store {
         let pairs = serde_json::to_string(taken).unwrap_or_default();
         write!(self, "delete from the outbox", |tx, sql| {
             sqlx::query(sql(delete)).bind(&pairs).execute(&mut *tx).await.during("delete from the outbox")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Messages ready, and messages hidden or not yet due.

@@ -1,14 +1,19 @@
-//! A run's life in the database: claim, renew, commit pages, end. Every write is fenced by the epoch of the claim: zero
-//! rows updated means that another worker owns the object, and nothing is written (invariant 1).
+//! A run's life in the database: claimed, renewed, its pages committed, ended. Every write is fenced by the epoch of the
+//! claim: zero rows updated means that another worker owns the object, and nothing is written (invariant 1).
+
+mod claim;
 
 use std::time::Duration;
 
+pub use claim::Claim;
+
+use super::admin::{CANCEL_DISPATCHED, DEACTIVATE};
 use super::error::During as _;
 use super::outbox::millis;
 use super::schedule::RING_RUNS;
 use super::sql::{Sql, id_list, sql};
-use super::{Backend, Store, StoreError, read, write};
-use crate::domain::{Cursor, CustomerId, DeleteMode, IntegrationId, ObjectId, Outcome, RunId, SyncMode};
+use super::{Backend, Store, StoreError, again, read, write};
+use crate::domain::{Cursor, ObjectId, Outcome, RunId};
 
 /// What a worker holds while it works on a run: quoted in every write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,82 +24,6 @@ pub struct Lease {
     pub run: RunId,
     /// The claim's number; a higher one fences this.
     pub epoch: i64,
-}
-
-/// A claimed run with everything that is needed to work on it.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    /// The lock.
-    pub lease: Lease,
-    /// Whose data it is.
-    pub customer: CustomerId,
-    /// The customer's name.
-    pub customer_name: String,
-    /// The integration.
-    pub integration: IntegrationId,
-    /// The integration's name.
-    pub integration_name: String,
-    /// Name of the connector.
-    pub provider: String,
-    /// The integration's configuration, JSON text.
-    pub config: String,
-    /// The auth scheme in use; empty if none.
-    pub auth: String,
-    /// What the integration is pinned to, as stored.
-    pub pin: Option<String>,
-    /// Digest an earlier slice of this run used.
-    pub connector_digest: Option<String>,
-    /// Milliseconds until the integration may be asked again; 0 if it may now.
-    pub paused_for_ms: i64,
-    /// The object's name.
-    pub object_name: String,
-    /// How it is read.
-    pub mode: SyncMode,
-    /// How deletes show.
-    pub deletes: DeleteMode,
-    /// Where to continue; none from the very beginning.
-    pub cursor: Option<Cursor>,
-    /// Where the current pass began.
-    pub pass_seq: i64,
-    /// Pages committed so far in the object's life.
-    pub cursor_seq: i64,
-    /// Whether it has ever been synced.
-    pub synced: bool,
-    /// Failures in a row before this run.
-    pub fails: i64,
-    /// Claims since the last sign of progress, this one included.
-    pub attempts: i64,
-    /// How many slices came before this one.
-    pub slice: i64,
-    /// Pages this run committed in earlier slices.
-    pub pages: i64,
-    /// Milliseconds since the run was first claimed.
-    pub age_ms: i64,
-}
-
-#[derive(sqlx::FromRow)]
-struct ClaimRow {
-    customer_id: i64,
-    customer_name: String,
-    integration_id: i64,
-    integration_name: String,
-    provider: String,
-    config: String,
-    auth: String,
-    pin: Option<String>,
-    connector_digest: Option<String>,
-    paused_for_ms: i64,
-    object_name: String,
-    mode: String,
-    deletes: String,
-    cursor: Option<String>,
-    pass_seq: i64,
-    cursor_seq: i64,
-    synced_at: Option<i64>,
-    fails: i64,
-    slice: i64,
-    pages: i64,
-    age_ms: i64,
 }
 
 /// One page on its way into the database.
@@ -136,113 +65,6 @@ pub struct Finish {
 pub struct Fenced;
 
 impl Store {
-    /// Claims a dispatched run: bumps the object's epoch and takes the lease. `None` when there is nothing to claim: a
-    /// duplicate of the message, a run that ended, is held by another worker, or waits for its time.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn claim(
-        &self,
-        run: RunId,
-        object: ObjectId,
-        owner: &str,
-        lease: Duration,
-    ) -> Result<Option<Claim>, StoreError> {
-        let lock = sql!(
-            "UPDATE objects SET epoch = epoch + 1, attempts = attempts + 1, lease_owner = $3, lease_until = ",
-            now,
-            " + $4
-             WHERE id = $1 AND active = 1 AND lease_until IS NULL
-               AND EXISTS (SELECT 1 FROM runs r WHERE r.id = $2 AND r.object_id = $1 AND r.state = 'dispatched'
-                           AND r.not_before <= ",
-            now,
-            ")
-             RETURNING epoch, attempts"
-        );
-        let begin = sql!(
-            "UPDATE runs SET state = 'running', claims = claims + 1, epoch = $2, host = $3,
-                             claimed_at = COALESCE(claimed_at, ",
-            now,
-            ")
-             WHERE id = $1"
-        );
-        let load =
-            sql!(
-            "SELECT c.id AS customer_id, c.name AS customer_name, i.id AS integration_id, i.name AS integration_name,
-                    i.provider, ", text("i.config"), " AS config, i.auth, i.pin, r.connector_digest,
-                    CASE WHEN i.paused_until > ", now, " THEN i.paused_until - ", now, " ELSE 0 END AS paused_for_ms,
-                    o.name AS object_name, o.mode, o.deletes, o.cursor, o.pass_seq, o.cursor_seq, o.synced_at, o.fails,
-                    r.slice, r.pages, ", now, " - r.claimed_at AS age_ms
-             FROM objects o JOIN integrations i ON i.id = o.integration_id JOIN customers c ON c.id = o.customer_id
-             JOIN runs r ON r.id = $2 WHERE o.id = $1"
-        );
-        write!(self, "claim a run", |tx, sql| {
-            let locked: Option<(i64, i64)> = sqlx::query_as(sql(lock))
-                .bind(object.0)
-                .bind(run.0)
-                .bind(owner)
-                .bind(millis(lease))
-                .fetch_optional(&mut *tx)
-                .await
-                .during("claim a run")?;
-            let Some((epoch, attempts)) = locked else { return Ok(None) };
-            sqlx::query(sql(begin))
-                .bind(run.0)
-                .bind(epoch)
-                .bind(owner)
-                .execute(&mut *tx)
-                .await
-                .during("claim a run")?;
-            let row: ClaimRow =
-                sqlx::query_as(sql(load)).bind(object.0).bind(run.0).fetch_one(&mut *tx).await.during("claim a run")?;
-            let damaged = |detail| StoreError::Damaged { what: "object", detail };
-            Ok(Some(Claim {
-                lease: Lease { object, run, epoch },
-                customer: CustomerId(row.customer_id),
-                customer_name: row.customer_name,
-                integration: IntegrationId(row.integration_id),
-                integration_name: row.integration_name,
-                provider: row.provider,
-                config: row.config,
-                auth: row.auth,
-                pin: row.pin,
-                connector_digest: row.connector_digest,
-                paused_for_ms: row.paused_for_ms,
-                object_name: row.object_name,
-                mode: row.mode.parse().map_err(damaged)?,
-                deletes: row.deletes.parse().map_err(damaged)?,
-                cursor: row.cursor.map(Cursor),
-                pass_seq: row.pass_seq,
-                cursor_seq: row.cursor_seq,
-                synced: row.synced_at.is_some(),
-                fails: row.fails,
-                attempts,
-                slice: row.slice,
-                pages: row.pages,
-                age_ms: row.age_ms,
-            }))
-        })
-    }
-
-    /// Notes which connector a run uses; later slices of it use the same.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn note_connector(&self, lease: Lease, version: &str, digest: &str) -> Result<(), StoreError> {
-        let note = sql!("UPDATE runs SET connector_version = $3, connector_digest = $4 WHERE id = $1 AND epoch = $2");
-        write!(self, "note the connector", |tx, sql| {
-            sqlx::query(sql(note))
-                .bind(lease.run.0)
-                .bind(lease.epoch)
-                .bind(version)
-                .bind(digest)
-                .execute(&mut *tx)
-                .await
-                .during("note the connector")?;
-        });
-        Ok(())
-    }
-
     /// Renews the leases of a host, all in one statement. Answers with the objects whose lease still holds.
     ///
     /// # Errors
@@ -316,22 +138,24 @@ impl Store {
                         FROM batch, fenced
                     )
                     SELECT cursor_seq FROM fenced";
-                let seq: Option<i64> = sqlx::query_scalar(COMMIT)
-                    .bind(lease.object.0)
-                    .bind(lease.epoch)
-                    .bind(owner)
-                    .bind(page.cursor.as_ref().map(|c| c.0.as_str()))
-                    .bind(i32::from(page.pass_ends))
-                    .bind(lease.run.0)
-                    .bind(page.payload.as_deref())
-                    .bind(page.records)
-                    .bind(payload_bytes)
-                    .bind(page.sweep_seq)
-                    .bind(page.requests)
-                    .bind(has_batch)
-                    .fetch_optional(pool)
-                    .await
-                    .during("commit a page")?;
+                let seq: Option<i64> = again!(async {
+                    sqlx::query_scalar(COMMIT)
+                        .bind(lease.object.0)
+                        .bind(lease.epoch)
+                        .bind(owner)
+                        .bind(page.cursor.as_ref().map(|c| c.0.as_str()))
+                        .bind(i32::from(page.pass_ends))
+                        .bind(lease.run.0)
+                        .bind(page.payload.as_deref())
+                        .bind(page.records)
+                        .bind(payload_bytes)
+                        .bind(page.sweep_seq)
+                        .bind(page.requests)
+                        .bind(has_batch)
+                        .fetch_optional(pool)
+                        .await
+                        .during("commit a page")
+                })?;
                 Ok(seq.ok_or(Fenced))
             }
             Backend::Sqlite { .. } => {
@@ -403,7 +227,7 @@ impl Store {
     /// When the database fails; then the lease runs out and the run is taken up again.
     pub async fn finish(&self, owner: &str, lease: Lease, finish: &Finish) -> Result<Result<(), Fenced>, StoreError> {
         let release = sql!(
-            "UPDATE objects SET active = 0, lease_owner = NULL, lease_until = NULL, attempts = 0, requested = 0,
+            "UPDATE objects SET active = 0, lease_owner = NULL, lease_until = NULL, attempts = 0,
                     last_outcome = $4, last_error = $5, fails = $6,
                     state = CASE WHEN $4 = 'quarantined' THEN 'quarantined' ELSE state END,
                     state_reason = CASE WHEN $4 = 'quarantined' THEN $5 ELSE state_reason END,
@@ -425,6 +249,10 @@ impl Store {
         let stop =
             sql!("UPDATE integrations SET state = 'needs-auth', state_reason = $2 WHERE id = $1 AND state = 'active'");
         let hold = sql!("UPDATE objects SET held = 1 WHERE integration_id = $1");
+        let siblings = sql!("SELECT id FROM objects WHERE integration_id = $1");
+        // Several runs of one integration find out at the same time: whoever locks all its objects locks this row first.
+        let turn =
+            sql!("SELECT id FROM integrations WHERE id = (SELECT integration_id FROM objects WHERE id = $1)", lock);
         // The other objects of a rate-limited integration wait as well, without a run each to find out.
         let wait = sql!(
             "UPDATE objects SET due_at = ",
@@ -434,9 +262,12 @@ impl Store {
             " + $2"
         );
         let state = finish.outcome.state();
-        let error = finish.outcome.error();
-        let message = error.map(|(class, message)| format!("{class}: {message}"));
+        let error = finish.outcome.error().map(|(class, message)| (storable(class), storable(message)));
+        let message = error.as_ref().map(|(class, message)| format!("{class}: {message}"));
         write!(self, "finish a run", |tx, sql| {
+            if matches!(finish.outcome, Outcome::NeedsAuth { .. } | Outcome::RateLimited { retry_after_ms: Some(_) }) {
+                sqlx::query(sql(turn)).bind(lease.object.0).execute(&mut *tx).await.during("finish a run")?;
+            }
             let integration: Option<i64> = sqlx::query_scalar(sql(release))
                 .bind(lease.object.0)
                 .bind(lease.epoch)
@@ -453,10 +284,10 @@ impl Store {
             sqlx::query(sql(end))
                 .bind(lease.run.0)
                 .bind(state)
-                .bind(error.map(|(class, _)| class))
-                .bind(error.map(|(_, message)| message))
+                .bind(error.as_ref().map(|(class, _)| class.as_str()))
+                .bind(error.as_ref().map(|(_, message)| message.as_str()))
                 .bind(finish.requests)
-                .bind(Some(finish.guest_log.as_str()).filter(|log| !log.is_empty()))
+                .bind(Some(storable(&finish.guest_log)).filter(|log| !log.is_empty()))
                 .execute(&mut *tx)
                 .await
                 .during("finish a run")?;
@@ -469,6 +300,18 @@ impl Store {
                         .await
                         .during("finish a run")?;
                     sqlx::query(sql(hold)).bind(integration).execute(&mut *tx).await.during("finish a run")?;
+                    let all: Vec<i64> = sqlx::query_scalar(sql(siblings))
+                        .bind(integration)
+                        .fetch_all(&mut *tx)
+                        .await
+                        .during("finish a run")?;
+                    let cancelled: Vec<i64> = sqlx::query_scalar(sql(CANCEL_DISPATCHED))
+                        .bind(id_list(all))
+                        .fetch_all(&mut *tx)
+                        .await
+                        .during("finish a run")?;
+                    let cancelled = id_list(cancelled);
+                    sqlx::query(sql(DEACTIVATE)).bind(&cancelled).execute(&mut *tx).await.during("finish a run")?;
                 }
                 Outcome::RateLimited { retry_after_ms: Some(pause) } => {
                     sqlx::query(sql(wait))
@@ -547,4 +390,9 @@ impl Store {
         let sum = sql!("SELECT CAST(COALESCE(SUM(payload_bytes), 0) AS BIGINT) FROM batches WHERE state = 'committed'");
         read!(self, |db, sql| sqlx::query_scalar(sql(sum)).fetch_one(db).await.during("read unlanded bytes"))
     }
+}
+
+/// Text that every database can hold: a run ends whatever a connector or a provider had to say.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use super::error::During as _;
 use super::outbox::millis;
-use super::sql::{id_list, sql};
-use super::{Backend, Store, StoreError, read, write};
+use super::sql::{Sql, id_list, sql};
+use super::{Backend, Store, StoreError, again, read, write};
 use crate::domain::schedule::DEFAULT_INTERVAL;
+
+#[cfg(test)]
+mod tests;
 
 /// Milliseconds of virtual time between two jobs that one customer gets in one dispatch: a customer with ten thousand
 /// due objects stands in line behind itself, not before the others.
@@ -25,6 +28,74 @@ pub struct Swept {
     pub reprocessed: u64,
 }
 
+/// Picks what is due and dispatches it, on Postgres in one statement.
+const DISPATCH: Sql = sql!(
+    "WITH due AS (
+        SELECT o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ",
+    now_once,
+    " AS now
+        FROM objects o
+        WHERE o.active = 0 AND o.state = 'active' AND o.held = 0 AND o.due_at <= ",
+    now_once,
+    "
+          AND (o.dispatched_at IS NULL OR o.dispatched_at <= ",
+    now_once,
+    " - $2)
+        ORDER BY o.due_at LIMIT $1",
+    skip_locked,
+    "
+    ), claimed AS (
+        UPDATE objects o SET active = 1, requested = 0, dispatched_at = d.now
+        FROM due d WHERE o.id = d.id RETURNING o.id
+    ), run AS (
+        INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
+        SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
+               CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
+        FROM due ORDER BY due_at
+        RETURNING id, object_id
+    )
+    INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
+    SELECT 'retrieve', 'r' || run.id,
+           '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || run.id || ',\"object\":' || d.id || '}', d.customer_id,
+           d.now + $3 * row_number() OVER (PARTITION BY d.customer_id ORDER BY d.due_at), d.now
+    FROM run JOIN due d ON d.id = run.object_id"
+);
+
+/// Whether anything is due.
+const LOOK: Sql = sql!(
+    "SELECT 1 FROM objects WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
+    now_once,
+    "
+       AND (dispatched_at IS NULL OR dispatched_at <= ",
+    now_once,
+    " - $1) LIMIT 1"
+);
+
+/// Picks what is due and makes its runs, on SQLite.
+const DISPATCH_RUNS: Sql = sql!(
+    "INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
+     SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
+            CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
+     FROM (SELECT id, due_at, dispatched_at, requested, ",
+    now,
+    " AS now FROM objects
+           WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
+    now_once,
+    "
+             AND (dispatched_at IS NULL OR dispatched_at <= ",
+    now_once,
+    " - $2)
+           ORDER BY due_at LIMIT $1)"
+);
+
+/// Objects whose host let the lease run out.
+const EXPIRED: Sql = sql!(
+    "SELECT o.id FROM objects o WHERE o.lease_until < ",
+    now_once,
+    " ORDER BY o.lease_until LIMIT $1",
+    skip_locked
+);
+
 impl Store {
     /// Claims up to `limit` due objects and dispatches a retrieve job for each, in one transaction: a run, and a
     /// message in the outbox. Objects that were dispatched within the throttle window are passed over. Any number of
@@ -35,36 +106,15 @@ impl Store {
     pub async fn dispatch_due(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
         match &self.backend {
             Backend::Postgres(pool) => {
-                let dispatch = sql!(
-                    "WITH due AS (
-                        SELECT o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ", once(now), " AS now
-                        FROM objects o
-                        WHERE o.active = 0 AND o.state = 'active' AND o.held = 0 AND o.due_at <= ", once(now), "
-                          AND (o.dispatched_at IS NULL OR o.dispatched_at <= ", once(now), " - $2)
-                        ORDER BY o.due_at LIMIT $1", skip_locked, "
-                    ), claimed AS (
-                        UPDATE objects o SET active = 1, requested = 0, dispatched_at = d.now
-                        FROM due d WHERE o.id = d.id RETURNING o.id
-                    ), run AS (
-                        INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
-                        SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
-                               CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
-                        FROM due ORDER BY due_at
-                        RETURNING id, object_id
-                    )
-                    INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
-                    SELECT 'retrieve', 'r' || run.id,
-                           '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || run.id || ',\"object\":' || d.id || '}', d.customer_id,
-                           d.now + $3 * row_number() OVER (PARTITION BY d.customer_id ORDER BY d.due_at), d.now
-                    FROM run JOIN due d ON d.id = run.object_id"
-                );
-                let done = sqlx::query(dispatch.postgres)
-                    .bind(i64::from(limit))
-                    .bind(millis(throttle).max(1))
-                    .bind(TURN_MS)
-                    .execute(pool)
-                    .await
-                    .during("dispatch")?;
+                let done = again!(async {
+                    sqlx::query(DISPATCH.postgres)
+                        .bind(i64::from(limit))
+                        .bind(millis(throttle).max(1))
+                        .bind(TURN_MS)
+                        .execute(pool)
+                        .await
+                        .during("dispatch")
+                })?;
                 Ok(done.rows_affected())
             }
             Backend::Sqlite { .. } => self.dispatch_due_sqlite(limit, throttle).await,
@@ -73,17 +123,9 @@ impl Store {
 
     /// The same in three statements: SQLite has no data-modifying CTE, but one writer at a time.
     async fn dispatch_due_sqlite(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
-        let due = sql!(
-            "SELECT 1 FROM objects WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
-            now,
-            "
-               AND (dispatched_at IS NULL OR dispatched_at <= ",
-            now,
-            " - $1) LIMIT 1"
-        );
         // A look without the write lock first: most ticks find nothing.
         let any: Option<i64> = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(due))
+            sqlx::query_scalar(sql(LOOK))
                 .bind(millis(throttle).max(1))
                 .fetch_optional(db)
                 .await
@@ -93,21 +135,6 @@ impl Store {
             return Ok(0);
         }
         let last_run = sql!("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'runs'");
-        let runs = sql!(
-            "INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
-             SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
-                    CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
-             FROM (SELECT id, due_at, dispatched_at, requested, ",
-            now,
-            " AS now FROM objects
-                   WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
-            now,
-            "
-                     AND (dispatched_at IS NULL OR dispatched_at <= ",
-            now,
-            " - $2)
-                   ORDER BY due_at LIMIT $1)"
-        );
         let messages = sql!(
             "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
              SELECT 'retrieve', 'r' || r.id, '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || r.id || ',\"object\":' || o.id || '}',
@@ -123,7 +150,7 @@ impl Store {
         );
         write!(self, "dispatch", |tx, sql| {
             let last: i64 = sqlx::query_scalar(sql(last_run)).fetch_one(&mut *tx).await.during("dispatch")?;
-            let done = sqlx::query(sql(runs))
+            let done = sqlx::query(sql(DISPATCH_RUNS))
                 .bind(i64::from(limit))
                 .bind(millis(throttle).max(1))
                 .execute(&mut *tx)
@@ -150,15 +177,19 @@ impl Store {
     }
 
     async fn reclaim_expired(&self, limit: u32) -> Result<u64, StoreError> {
-        let expired = sql!(
-            "SELECT o.id FROM objects o WHERE o.lease_until < ",
-            once(now),
-            " ORDER BY o.lease_until LIMIT $1",
-            skip_locked
-        );
         // The epoch grows here already: whoever held the lease is fenced from now on, not only from the next claim on.
         let release = sql!(
-            "UPDATE objects SET epoch = epoch + 1, lease_owner = NULL, lease_until = NULL WHERE id IN ",
+            "UPDATE objects SET epoch = epoch + 1, lease_owner = NULL, lease_until = NULL,
+                    active = CASE WHEN state = 'active' AND held = 0 THEN 1 ELSE 0 END
+             WHERE id IN ",
+            ids("$1"),
+            " RETURNING id, active"
+        );
+        // Paused while it ran: a host that is dead has ended its slice.
+        let cancel = sql!(
+            "UPDATE runs SET state = 'cancelled', finished_at = ",
+            now,
+            " WHERE state = 'running' AND object_id IN ",
             ids("$1")
         );
         let runs = sql!(
@@ -172,7 +203,7 @@ impl Store {
             " RETURNING id"
         );
         let any: bool = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(sql!("SELECT EXISTS (SELECT 1 FROM objects WHERE lease_until < ", once(now), ")")))
+            sqlx::query_scalar(sql(sql!("SELECT EXISTS (SELECT 1 FROM objects WHERE lease_until < ", now_once, ")")))
                 .fetch_one(db)
                 .await
                 .during("look for expired leases")?
@@ -181,15 +212,24 @@ impl Store {
             return Ok(0);
         }
         write!(self, "reclaim expired leases", |tx, sql| {
-            let objects: Vec<i64> = sqlx::query_scalar(sql(expired))
+            let objects: Vec<i64> = sqlx::query_scalar(sql(EXPIRED))
                 .bind(i64::from(limit))
                 .fetch_all(&mut *tx)
                 .await
                 .during("reclaim expired leases")?;
-            let list = id_list(objects);
-            sqlx::query(sql(release)).bind(&list).execute(&mut *tx).await.during("reclaim expired leases")?;
-            let runs: Vec<i64> =
-                sqlx::query_scalar(sql(runs)).bind(&list).fetch_all(&mut *tx).await.during("reclaim expired leases")?;
+            let released: Vec<(i64, i64)> = sqlx::query_as(sql(release))
+                .bind(id_list(objects))
+                .fetch_all(&mut *tx)
+                .await
+                .during("reclaim expired leases")?;
+            let (wanted, paused): (Vec<_>, Vec<_>) = released.into_iter().partition(|(_, active)| *active == 1);
+            let (wanted, paused) = (ids_of(wanted), ids_of(paused));
+            sqlx::query(sql(cancel)).bind(&paused).execute(&mut *tx).await.during("reclaim expired leases")?;
+            let runs: Vec<i64> = sqlx::query_scalar(sql(runs))
+                .bind(&wanted)
+                .fetch_all(&mut *tx)
+                .await
+                .during("reclaim expired leases")?;
             let count = runs.len() as u64;
             sqlx::query(sql(RING_RUNS)).bind(id_list(runs)).execute(&mut *tx).await.during("reclaim expired leases")?;
             Ok(count)
@@ -199,9 +239,9 @@ impl Store {
     async fn resend_unclaimed(&self, after: Duration, limit: u32) -> Result<u64, StoreError> {
         let silent = sql!(
             "SELECT id FROM runs WHERE state = 'dispatched' AND sent_at < ",
-            now,
+            now_once,
             " - $1 AND not_before < ",
-            now,
+            now_once,
             " - $1
              ORDER BY sent_at LIMIT $2",
             skip_locked
@@ -235,13 +275,16 @@ impl Store {
             "
              FROM batches b JOIN objects o ON o.id = b.object_id
              WHERE b.state = 'committed' AND b.committed_at < ",
-            now,
+            now_once,
             " - $1
              GROUP BY b.object_id LIMIT $2
              ON CONFLICT (queue, dedup) DO NOTHING"
         );
-        let unlanded =
-            sql!("SELECT EXISTS (SELECT 1 FROM batches WHERE state = 'committed' AND committed_at < ", now, " - $1)");
+        let unlanded = sql!(
+            "SELECT EXISTS (SELECT 1 FROM batches WHERE state = 'committed' AND committed_at < ",
+            now_once,
+            " - $1)"
+        );
         let any: bool = read!(self, |db, sql| {
             sqlx::query_scalar(sql(unlanded))
                 .bind(millis(after))
@@ -305,8 +348,12 @@ impl Store {
     }
 }
 
+fn ids_of(rows: Vec<(i64, i64)>) -> String {
+    id_list(rows.into_iter().map(|(id, _)| id))
+}
+
 /// Hangs the message of each of these runs in the outbox; one that hangs there is made due again.
-pub(super) const RING_RUNS: super::sql::Sql = sql!(
+pub(super) const RING_RUNS: Sql = sql!(
     "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
      SELECT 'retrieve', 'r' || r.id,
             '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || r.id || ',\"object\":' || r.object_id || '}',

@@ -1,10 +1,10 @@
 //! Statements in both dialects, written once.
 //!
 //! [`sql!`](crate::store::sql::sql) joins literals with the few words on which the databases differ:
-//! `now` (the database's own clock, unix milliseconds), `once(now)` (the same, read once for the statement: an index can
-//! be searched with it, where a clock that moves from row to row makes Postgres read the whole index), `skip_locked` (lock the rows found, pass over those of others),
+//! `now` (the database's own clock, unix milliseconds), `now_once` (the same, read once per statement: what a column is
+//! compared with, because Postgres searches no index for a value that may change from row to row), `skip_locked` (lock the rows found, pass over those of others),
 //! `lock` (lock the rows found, wait for others), `json(n)` (a bound JSON text as the column's type), `text(expr)` (a JSON
-//! column as text), `ids(n)` (the integers of a bound JSON array), `each(n)` (the keys and values of a bound JSON object),
+//! column as text), `ids(n)` (the integers of a bound JSON array), `texts(n)` (its texts), `each(n)` (the keys and values of a bound JSON object),
 //! `int(expr)` (an integer), `empty_bytes`.
 
 /// One statement, for both databases.
@@ -33,23 +33,21 @@ macro_rules! part {
     (sqlite now) => {
         "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)"
     };
-    (postgres once(now)) => {
+    (postgres now_once) => {
         "(SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)"
     };
-    (sqlite once(now)) => {
+    (sqlite now_once) => {
         "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)"
     };
+    // No key changes, ever: rows that foreign keys point at are free for those who only point at them.
     (postgres skip_locked) => {
-        " FOR UPDATE SKIP LOCKED"
+        " FOR NO KEY UPDATE SKIP LOCKED"
     };
-    (postgres skip_locked($of:literal)) => {
-        concat!(" FOR UPDATE OF ", $of, " SKIP LOCKED")
-    };
-    (sqlite skip_locked $(($of:literal))?) => {
+    (sqlite skip_locked) => {
         ""
     };
     (postgres lock) => {
-        " FOR UPDATE"
+        " FOR NO KEY UPDATE"
     };
     (sqlite lock) => {
         ""
@@ -74,6 +72,12 @@ macro_rules! part {
     };
     (postgres ids($n:literal)) => {
         concat!("(SELECT value::BIGINT FROM jsonb_array_elements_text(CAST(", $n, " AS JSONB)))")
+    };
+    (postgres texts($n:literal)) => {
+        concat!("(SELECT value FROM jsonb_array_elements_text(CAST(", $n, " AS JSONB)))")
+    };
+    (sqlite texts($n:literal)) => {
+        concat!("(SELECT value FROM json_each(", $n, "))")
     };
     (postgres each($n:literal)) => {
         concat!("jsonb_each_text(CAST(", $n, " AS JSONB))")
@@ -109,7 +113,7 @@ mod tests {
             statement.sqlite,
             "UPDATE t SET at = CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) WHERE id IN (SELECT value FROM json_each($1))"
         );
-        assert!(statement.postgres.ends_with("CAST($1 AS JSONB))) FOR UPDATE SKIP LOCKED"));
+        assert!(statement.postgres.ends_with("CAST($1 AS JSONB))) FOR NO KEY UPDATE SKIP LOCKED"));
         assert_eq!(super::id_list([1, 2]), "[1,2]");
     }
 }

@@ -11,6 +11,7 @@ use anyhow::Result;
 use clap::Parser;
 use serde_json::json;
 use syncline::domain::IntegrationId;
+use syncline::store::admin::RunFilter;
 use syncline_tests::fakes::{self, Tenant};
 use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::{Rig, RigOptions};
@@ -153,7 +154,7 @@ struct Watch {
 impl Watch {
     /// Shows what is new: runs that were dispatched or ended, and what landed.
     async fn look(&mut self, rig: &Rig) -> Result<()> {
-        let mut runs = rig.store.runs(None, 500).await?;
+        let mut runs = rig.store.runs(&RunFilter { limit: 500, ..RunFilter::default() }).await?;
         runs.reverse();
         for run in runs {
             if run.id > self.last_run {

@@ -3,8 +3,6 @@
 //! Lists show a write at once and in id order; search shows it late and by offset. Unknown properties are ignored,
 //! unasked ones are not returned.
 
-#![expect(clippy::result_large_err, reason = "a refusal is an answer like any other, made once per request")]
-
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 

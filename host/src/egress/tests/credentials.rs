@@ -100,7 +100,7 @@ async fn budgets_end_a_page_and_a_run() {
         assert_eq!(matches!(session.send(get(url)).await, Err(HttpError::BudgetSpent(_))), spent);
     }
     session.new_page();
-    assert!(matches!(session.send(post(url, "abc")).await, Ok(_)));
+    assert!(session.send(post(url, "abc")).await.is_ok());
     let spent = session.send(get(url)).await;
     assert!(matches!(&spent, Err(HttpError::BudgetSpent(text)) if text.contains("run")), "{spent:?}");
     let expected = Stats { requests: 3, retries: 0, bytes_in: 15, bytes_out: 3, denied: 0 };

@@ -43,6 +43,7 @@ pub struct IntegrationRow {
     /// Name of the connector.
     pub provider: String,
     /// Its configuration, JSON text.
+    #[serde(serialize_with = "as_json")]
     pub config: String,
     /// The auth scheme in use.
     pub auth: String,
@@ -56,13 +57,24 @@ pub struct IntegrationRow {
     pub interval_ms: Option<i64>,
     /// The provider asked for a pause until then, unix milliseconds; 0 if not.
     pub paused_until: i64,
+    /// How many objects it has.
+    pub objects: i64,
+}
+
+/// JSON text as what it says.
+fn as_json<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match serde_json::from_str::<&serde_json::value::RawValue>(text) {
+        Ok(raw) => raw.serialize(serializer),
+        Err(_) => serializer.serialize_str(text),
+    }
 }
 
 pub(super) const INTEGRATIONS: Sql = sql!(
     "SELECT i.id, c.name AS customer, i.name, i.provider, ",
     text("i.config"),
     " AS config, i.auth, i.pin, i.state,
-            i.state_reason, i.interval_ms, i.paused_until
+            i.state_reason, i.interval_ms, i.paused_until,
+            (SELECT COUNT(*) FROM objects o WHERE o.integration_id = i.id) AS objects
      FROM integrations i JOIN customers c ON c.id = i.customer_id ORDER BY c.name, i.name"
 );
 
@@ -98,6 +110,25 @@ pub struct ObjectFilter {
     pub object: Option<String>,
     /// At most so many.
     pub limit: Option<u32>,
+    /// Only those that an operator should look at: not active, failing, late, or waiting for a confirmation.
+    pub unwell: bool,
+}
+
+/// Which runs to list. Nothing set but the limit lists the latest of all.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Of this customer.
+    pub customer: Option<String>,
+    /// Of integrations of this name.
+    pub integration: Option<String>,
+    /// Of objects of this name.
+    pub object: Option<String>,
+    /// In one of these states; none means in any.
+    pub states: Vec<String>,
+    /// Dispatched no longer ago than this.
+    pub since: Option<Duration>,
+    /// At most so many.
+    pub limit: u32,
 }
 
 /// An integration object.
@@ -168,6 +199,10 @@ pub(super) const OBJECTS: Sql = sql!(
     " AS now
      FROM objects o JOIN integrations i ON i.id = o.integration_id JOIN customers c ON c.id = o.customer_id
      WHERE ($1 IS NULL OR c.name = $1) AND ($2 IS NULL OR i.name = $2) AND ($3 IS NULL OR o.name = $3)
+       AND ($5 = 0 OR o.state <> 'active' OR i.state <> 'active' OR o.fails > 0 OR o.pending_sweep_seq IS NOT NULL
+            OR o.synced_at < ",
+    now,
+    " - 2 * o.effective_interval_ms - 300000)
      ORDER BY c.name, i.name, o.name LIMIT $4"
 );
 
@@ -216,7 +251,14 @@ pub(super) const RUNS: Sql = sql!(
             r.interactions, r.requests, r.error_class, r.error_message, r.guest_log
      FROM runs r JOIN objects o ON o.id = r.object_id JOIN integrations i ON i.id = o.integration_id
      JOIN customers c ON c.id = o.customer_id
-     WHERE ($1 IS NULL OR r.object_id = $1) AND ($2 IS NULL OR r.id = $2) ORDER BY r.id DESC LIMIT $3"
+     WHERE ($1 IS NULL OR r.id = $1) AND ($2 IS NULL OR c.name = $2) AND ($3 IS NULL OR i.name = $3)
+       AND ($4 IS NULL OR o.name = $4) AND ($5 IS NULL OR r.state IN ",
+    texts("$5"),
+    ")
+       AND ($6 IS NULL OR r.dispatched_at >= ",
+    now,
+    " - $6)
+     ORDER BY r.id DESC LIMIT $7"
 );
 
 /// Adds objects from a JSON array of [`ObjectType`]s, or brings known ones up to date.

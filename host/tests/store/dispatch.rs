@@ -1,0 +1,212 @@
+//! What is due is dispatched: once, in turns, and nothing else.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use syncline::domain::{ObjectId, Outcome};
+use syncline::queue::{Message, QueueName};
+
+use crate::support::{Db, ME, THROTTLE, finish};
+
+on_both!(
+    an_object_that_was_never_synced_is_due_at_once,
+    an_object_that_is_due_later_is_not_dispatched,
+    an_object_is_dispatched_once_per_throttle_window_however_often_the_scheduler_ticks,
+    the_throttle_window_counts_although_a_lost_run_is_forgotten,
+    a_paused_held_or_quarantined_object_is_not_dispatched,
+    a_request_waits_for_the_end_of_the_throttle_window_unless_it_is_forced,
+    a_request_during_a_run_is_kept_until_the_run_is_over,
+    an_outage_coalesces_into_one_run_per_object,
+    no_more_than_asked_for_are_dispatched_and_the_longest_due_come_first,
+    sixteen_schedulers_dispatch_each_of_ten_thousand_objects_exactly_once,
+    a_customer_with_ten_does_not_stand_behind_a_customer_with_ten_thousand,
+    an_object_whose_records_are_landing_can_be_dispatched,
+);
+
+async fn an_object_that_was_never_synced_is_due_at_once(db: Db) {
+    let object = db.one_object().await;
+    assert_eq!(db.dispatch().await, 1);
+    let run = db.last_run(object).await;
+    assert_eq!((run.trigger.as_str(), run.state.as_str()), ("schedule", "dispatched"));
+    assert_eq!(run.object, "acme/crm/contacts");
+    let row = db.row(object).await;
+    assert_eq!((row.active, row.epoch, row.dispatched_at.is_some()), (1, 0, true));
+    let expected = Message::Retrieve { run: syncline::domain::RunId(run.id), object };
+    assert_eq!(db.messages(QueueName::Retrieve).await, [expected]);
+}
+
+async fn an_object_that_is_due_later_is_not_dispatched(db: Db) {
+    let object = db.one_object().await;
+    let claim = db.start(object).await;
+    let row = db.end(&claim, Outcome::Succeeded).await;
+    let interval = row.due_at - row.synced_at.unwrap();
+    assert_eq!(interval, 180 * 60_000);
+    db.pass(Duration::from_secs(180 * 60 - 10)).await;
+    assert_eq!(db.dispatch().await, 0);
+    db.pass(Duration::from_secs(11)).await;
+    assert_eq!(db.dispatch().await, 1);
+}
+
+async fn an_object_is_dispatched_once_per_throttle_window_however_often_the_scheduler_ticks(db: Db) {
+    let object = db.one_object().await;
+    for _ in 0..3 {
+        let claim = db.start(object).await;
+        // Ends at once and is due at once: only the throttle stands between this run and the next.
+        let ending = finish(Outcome::Failed { class: "other".to_owned(), message: "no".to_owned() });
+        db.finish(ME, claim.lease, &syncline::store::runs::Finish { due_in: Duration::ZERO, ..ending })
+            .await
+            .unwrap()
+            .unwrap();
+        for _ in 0..5 {
+            assert_eq!(db.dispatch().await, 0);
+        }
+        db.pass(THROTTLE - Duration::from_secs(10)).await;
+        assert_eq!(db.dispatch().await, 0);
+        db.pass(Duration::from_secs(11)).await;
+    }
+    assert_eq!(db.count("runs").await, 3);
+}
+
+async fn the_throttle_window_counts_although_a_lost_run_is_forgotten(db: Db) {
+    let object = db.one_object().await;
+    assert_eq!(db.dispatch().await, 1);
+    db.reset_cursor(object, None).await.unwrap();
+    assert_eq!(db.dispatch().await, 0);
+    db.pass(THROTTLE).await;
+    assert_eq!(db.dispatch().await, 1);
+}
+
+async fn a_paused_held_or_quarantined_object_is_not_dispatched(db: Db) {
+    let customer = db.customer_of("acme").await;
+    let (_, objects) = db.integration_of(customer, &["paused", "quarantined"]).await;
+    let held = db.integration_with(customer, "other", vec![crate::support::object_type("held")]).await.0;
+    db.execute(&format!("UPDATE objects SET state = 'quarantined' WHERE id = {}", objects[1])).await;
+    db.set_paused(&objects[..1], true, Some("on purpose")).await.unwrap();
+    db.set_integration_paused(held, true, None).await.unwrap();
+    assert_eq!(db.dispatch().await, 0);
+
+    db.set_integration_paused(held, false, None).await.unwrap();
+    assert_eq!(db.dispatch().await, 1);
+    db.set_paused(&objects, false, None).await.unwrap();
+    assert_eq!(db.dispatch().await, 2);
+}
+
+async fn a_request_waits_for_the_end_of_the_throttle_window_unless_it_is_forced(db: Db) {
+    let object = db.one_object().await;
+    let claim = db.start(object).await;
+    let dispatched = db.end(&claim, Outcome::Succeeded).await.dispatched_at.unwrap();
+
+    assert_eq!(db.trigger(&[object], THROTTLE, false).await.unwrap(), 1);
+    assert_eq!(db.row(object).await.due_at, dispatched + 60_000);
+    assert_eq!(db.dispatch().await, 0);
+    assert_eq!(db.trigger(&[object], THROTTLE, true).await.unwrap(), 1);
+    assert_eq!(db.dispatch().await, 1);
+    assert_eq!(db.last_run(object).await.trigger, "manual");
+    assert_eq!(db.trigger(&[ObjectId(999)], THROTTLE, true).await.unwrap(), 0);
+}
+
+async fn a_request_during_a_run_is_kept_until_the_run_is_over(db: Db) {
+    let object = db.one_object().await;
+    let claim = db.start(object).await;
+    db.trigger(&[object], THROTTLE, false).await.unwrap();
+    assert_eq!(db.dispatch().await, 0, "nothing ever runs twice in parallel");
+    let row = db.end(&claim, Outcome::Succeeded).await;
+    assert!(row.due_at <= row.now, "due at once");
+    db.apply_intervals(Some(Duration::from_secs(7)), &BTreeMap::new()).await.unwrap();
+    db.pass(THROTTLE).await;
+    assert_eq!(db.dispatch().await, 1);
+    assert_eq!(db.last_run(object).await.trigger, "manual");
+}
+
+async fn an_outage_coalesces_into_one_run_per_object(db: Db) {
+    let objects = db.crowd("acme", 20).await;
+    for object in &objects {
+        let claim = db.start(*object).await;
+        db.end(&claim, Outcome::Succeeded).await;
+    }
+    db.messages(QueueName::Retrieve).await;
+    db.pass(Duration::from_secs(10 * 24 * 3_600)).await;
+    assert_eq!(db.dispatch().await, 20);
+    assert_eq!(db.dispatch().await, 0);
+    assert_eq!(db.count("runs WHERE state = 'dispatched'").await, 20);
+    assert_eq!(db.messages(QueueName::Retrieve).await.len(), 20);
+}
+
+async fn no_more_than_asked_for_are_dispatched_and_the_longest_due_come_first(db: Db) {
+    let objects = db.crowd("acme", 5).await;
+    for (n, object) in objects.iter().enumerate() {
+        db.execute(&format!("UPDATE objects SET due_at = due_at - {n} * 1000 WHERE id = {object}")).await;
+    }
+    assert_eq!(db.dispatch_due(2, THROTTLE).await.unwrap(), 2);
+    let rung: Vec<_> = db.messages(QueueName::Retrieve).await.into_iter().map(object_of).collect();
+    assert_eq!(rung, [objects[4], objects[3]]);
+    assert_eq!(db.dispatch_due(10, THROTTLE).await.unwrap(), 3);
+}
+
+async fn sixteen_schedulers_dispatch_each_of_ten_thousand_objects_exactly_once(db: Db) {
+    db.crowd("acme", 10_000).await;
+    let host = db.second_host().await;
+    let schedulers: Vec<_> = (0..16)
+        .map(|n| {
+            let store = if n % 2 == 0 { db.store() } else { host.clone() };
+            tokio::spawn(async move {
+                let mut all = 0;
+                let mut idle = 0;
+                while idle < 2 {
+                    let dispatched = store.dispatch_due(300, THROTTLE).await.unwrap();
+                    idle = if dispatched == 0 { idle + 1 } else { 0 };
+                    all += dispatched;
+                }
+                all
+            })
+        })
+        .collect();
+    let mut all = 0;
+    for scheduler in schedulers {
+        all += scheduler.await.unwrap();
+    }
+    assert_eq!(all, 10_000);
+    assert_eq!(db.number("SELECT COUNT(DISTINCT object_id) FROM runs").await, Some(10_000));
+    assert_eq!(db.count("runs").await, 10_000);
+    let messages: HashSet<_> = db.messages(QueueName::Retrieve).await.into_iter().map(object_of).collect();
+    assert_eq!(messages.len(), 10_000);
+    assert_eq!(db.count("objects WHERE active = 1").await, 10_000);
+    host.close().await;
+}
+
+async fn a_customer_with_ten_does_not_stand_behind_a_customer_with_ten_thousand(db: Db) {
+    db.crowd("large", 10_000).await;
+    let small: HashSet<_> = db.crowd("small", 10).await.into_iter().collect();
+    let medium: HashSet<_> = db.crowd("medium", 10).await.into_iter().collect();
+    // As the scheduler does it: batch by batch, the small ones in the last.
+    while db.dispatch_due(1_000, THROTTLE).await.unwrap() > 0 {}
+    let order: Vec<_> = db.messages(QueueName::Retrieve).await.into_iter().map(object_of).collect();
+    assert_eq!(order.len(), 10_020);
+    let last_of = |customer: &HashSet<ObjectId>| order.iter().rposition(|object| customer.contains(object)).unwrap();
+    // Ten turns, in each of which the ten batches of the large one have theirs; more the longer the batches took.
+    assert!(last_of(&small) < 500, "{}", last_of(&small));
+    assert!(last_of(&medium) < 500, "{}", last_of(&medium));
+}
+
+async fn an_object_whose_records_are_landing_can_be_dispatched(db: Db) {
+    let object = db.one_object().await;
+    if db.is_sqlite() {
+        return; // One writer: it waits for its turn.
+    }
+    // What landing holds on the object's row while it inserts rows that point at it.
+    let share = format!("BEGIN; SELECT 1 FROM objects WHERE id = {object} FOR KEY SHARE");
+    let landing = {
+        let db = db.clone();
+        tokio::spawn(async move { db.execute(&format!("{share}; SELECT pg_sleep(1); COMMIT")).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(db.dispatch().await, 1);
+    assert!(!landing.is_finished());
+    landing.await.unwrap();
+}
+
+fn object_of(message: Message) -> ObjectId {
+    match message {
+        Message::Retrieve { object, .. } | Message::Process { object, .. } => object,
+    }
+}
