@@ -4,6 +4,7 @@
 //! order of its pages. Hearing it twice, late or not at all changes nothing: the sweep rings again.
 
 pub mod prepare;
+mod shape;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -35,6 +36,13 @@ pub struct ProcessOptions {
 const BATCHES: u32 = 16;
 const BATCH_BYTES: i64 = 4 << 20;
 
+/// Messages of one receive.
+const RECEIVE: usize = 10;
+
+/// Pause after a receive that did not bring as many as it could: what arrives meanwhile lands in one transaction instead
+/// of one each.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// A message that is not for this host is left to others so often; a queue without a dead-letter queue drops it then.
 const MAX_RECEIVES: u32 = 5;
 
@@ -61,16 +69,23 @@ impl Processor {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
             let received = tokio::select! {
                 () = stop.cancelled() => break,
-                received = self.queue.receive(QueueName::Process, 10, self.options.wait) => received,
+                received = self.queue.receive(QueueName::Process, RECEIVE, self.options.wait) => received,
             };
             match received {
                 Ok(deliveries) if deliveries.is_empty() => {}
                 Ok(deliveries) => {
+                    let all = deliveries.len() >= RECEIVE;
                     let this = Arc::clone(&self);
                     tasks.spawn(async move {
                         this.handle(deliveries).await;
                         drop(place);
                     });
+                    if !all {
+                        tokio::select! {
+                            () = stop.cancelled() => {}
+                            () = tokio::time::sleep(GATHER) => {}
+                        }
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "cannot receive process jobs, will try again");

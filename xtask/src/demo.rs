@@ -82,12 +82,13 @@ pub(crate) fn build(name: &str) -> Result<PathBuf> {
 
 /// What cargo says about a thing that it built, as far as it matters here.
 #[derive(Deserialize)]
-struct Artifact {
-    target: Target,
-    executable: Option<PathBuf>,
+pub(crate) struct Artifact {
+    pub(crate) target: Target,
+    pub(crate) executable: Option<PathBuf>,
 }
 
+/// The part of a package that it is.
 #[derive(Deserialize)]
-struct Target {
-    name: String,
+pub(crate) struct Target {
+    pub(crate) name: String,
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
+mod bench;
 mod check;
 mod demo;
 mod plugins;
@@ -38,6 +39,8 @@ enum Command {
     Ci,
     /// Show the whole of it at work against fake providers.
     Demo(demo::Options),
+    /// Measure the host against native programs that do the same work, and print ratios.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Servers => check::servers(),
         Command::Ci => check::ci(),
         Command::Demo(options) => demo::run(&options),
+        Command::Bench(options) => bench::run(&options),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use wasmtime::{
-    Cache, CacheConfig, Config, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    Cache, CacheConfig, Config, Enabled, EngineWeak, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
     WasmBacktraceDetails, WasmFeatures,
 };
 
@@ -31,6 +31,9 @@ const WASM_STACK_BYTES: usize = 512 << 10;
 const CALL_STACK_BYTES: usize = 2 << 20;
 /// Slots that stay mapped between calls; the rest of the pool is address space only.
 const WARM_SLOTS: u32 = 64;
+/// Memory of a slot that stays mapped between calls, and of a table.
+const KEPT_BYTES: usize = 2 << 20;
+const KEPT_TABLE_BYTES: usize = 64 << 10;
 
 /// What an engine is built with.
 #[derive(Debug, Clone)]
@@ -202,7 +205,19 @@ fn pool(options: &EngineOptions) -> PoolingAllocationConfig {
         .table_elements(TABLE_ELEMENTS)
         .max_memory_size(options.memory_bytes)
         .max_unused_warm_slots(WARM_SLOTS.min(calls));
+    if kernel_lists_written_pages() {
+        // The pages that a call has written are put back as they were, instead of being unmapped and faulted in again
+        // by the next call.
+        pool.pagemap_scan(Enabled::Auto).linear_memory_keep_resident(KEPT_BYTES).table_keep_resident(KEPT_TABLE_BYTES);
+    }
     pool
+}
+
+/// Linux can say since 6.7 which pages were written. Without that, keeping memory mapped would mean to clear all of it.
+fn kernel_lists_written_pages() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.trim().parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(7))
 }
 
 /// The epoch clock is a thread: a task would stand still exactly when guests keep every worker busy. It ends with the

@@ -12,6 +12,9 @@ use crate::domain::http::HttpError;
 /// What the gate asks for; anything else in an answer is refused.
 pub(super) const ACCEPTED: &str = "gzip, br";
 
+/// The most that is set aside on the word of a sender.
+const EXPECTED_BYTES: u64 = 1 << 20;
+
 const BROTLI_BUFFER_BYTES: usize = 8 * 1024;
 
 /// A body on its way in.
@@ -43,6 +46,12 @@ impl Decoder {
             }
         };
         Ok(Self { encoding, encoded: 0, cap: limits.response_body_bytes as u64 })
+    }
+
+    /// Makes room for what the sender announced, once instead of piece by piece. A compressed body grows beyond it.
+    pub(super) fn expect(&mut self, length: Option<u64>) {
+        let length = length.unwrap_or(0).min(self.cap).min(EXPECTED_BYTES);
+        self.out().bytes.reserve(usize::try_from(length).unwrap_or(0));
     }
 
     /// Bytes off the wire so far.

@@ -174,6 +174,7 @@ impl Dialer {
             _ => Some("several"),
         };
         let mut decoder = Decoder::new(encoding, limits).map_err(DialError::Final)?;
+        decoder.expect(response.content_length());
         let mut window = (Instant::now(), 0);
         loop {
             let piece = timeout(limits.read_gap, response.chunk()).await;

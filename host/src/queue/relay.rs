@@ -17,6 +17,9 @@ const TAKE: usize = 100;
 /// How long a taken row stays hidden from other relays; also how soon a failed send is tried again.
 const HIDDEN: Duration = Duration::from_secs(15);
 
+/// Pause after rows were sent: what is hung up meanwhile goes in one call instead of one each.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// Relays one queue until `stop`.
 pub async fn relay(
     store: Store,
@@ -28,18 +31,24 @@ pub async fn relay(
 ) {
     loop {
         let rung = bell.wait(queue);
-        let busy = match send_ready(&store, sender.as_ref(), queue).await {
-            Ok(sent) => sent == TAKE,
+        let sent = match send_ready(&store, sender.as_ref(), queue).await {
+            Ok(sent) => sent,
             Err(error) => {
                 tracing::warn!(queue = %queue, error = %crate::domain::chain(&error), "outbox relay failed, will try again");
-                false
+                0
             }
         };
         if stop.is_cancelled() {
             return;
         }
-        if busy {
+        if sent == TAKE {
             continue;
+        }
+        if sent > 0 {
+            tokio::select! {
+                () = stop.cancelled() => continue,
+                () = tokio::time::sleep(GATHER) => {}
+            }
         }
         tokio::select! {
             () = stop.cancelled() => {}

@@ -32,7 +32,7 @@ pub struct Swept {
 const DISPATCH: Sql = sql!(
     "WITH due AS (
         SELECT o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ",
-    now,
+    now_once,
     " AS now
         FROM objects o
         WHERE o.active = 0 AND o.state = 'active' AND o.held = 0 AND o.due_at <= ",

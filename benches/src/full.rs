@@ -1,0 +1,108 @@
+//! A full sync through the whole host, against the native program: CPU for a million records, and throughput.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::bench::Options;
+use crate::children::Fakes;
+use crate::clocks;
+use crate::database::{self, Backend};
+use crate::native::{self, per_million};
+use crate::report::{Figure, Target};
+use crate::site::{self, Site};
+
+/// What a full sync took.
+struct Took {
+    cpu: f64,
+    server_cpu: f64,
+    records_per_second: f64,
+    peak_bytes: f64,
+}
+
+/// Takes turns with the native program, so that what else the machine does disturbs both.
+pub(crate) async fn measure(bench: &Options) -> Result<Vec<Figure>> {
+    let records = bench.scaled(bench.records, bench.records.min(5_000));
+    let fakes = Fakes::start(&bench.programs, records, Duration::ZERO)?;
+    // The fakes render their pages once; after this they only hand them out.
+    let warm = native::child(&bench.programs, &fakes.url(), &fakes.token, &[])?;
+    ensure!(warm.records == records, "{} records instead of {records}", warm.records);
+    let rounds = bench.scaled(3, 1);
+    let mut figures = Vec::new();
+    for backend in bench.backends() {
+        let (mut hosts, mut natives) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            natives.push(native(bench, backend, &fakes, records).await?);
+            hosts.push(host(bench, backend, &fakes, records).await?);
+        }
+        figures.extend(compare(backend, &hosts, &natives));
+    }
+    let size = warm.bytes as f64 / warm.records as f64;
+    figures.push(Figure::new("full sync: bytes of a record on the wire", size, "B"));
+    Ok(figures)
+}
+
+fn compare(backend: Backend, hosts: &[Took], natives: &[Took]) -> Vec<Figure> {
+    let of = |took: &[Took], field: fn(&Took) -> f64| clocks::median(took.iter().map(field).collect());
+    let title = backend.title();
+    let figure = |what: &str, unit, field: fn(&Took) -> f64| {
+        Figure::new(format!("full sync to {title}: {what}"), of(hosts, field), unit)
+            .against("native", of(natives, field))
+    };
+    let mut figures = vec![
+        figure("CPU for a million records", "s", |took| took.cpu).target(Target::Times(3.0)),
+        figure("records a second", "/s", |took| took.records_per_second),
+        figure("peak memory", "MiB", |took| took.peak_bytes / f64::from(1 << 20)),
+    ];
+    if backend == Backend::Postgres {
+        figures.push(figure("Postgres's own CPU for a million records", "s", |took| took.server_cpu));
+    }
+    figures
+}
+
+async fn native(bench: &Options, backend: Backend, fakes: &Fakes, records: u64) -> Result<Took> {
+    let directory = site::directory(bench)?;
+    let url = site::fresh(bench, backend, &directory).await?;
+    let server = server(bench, backend);
+    let before = server_cpu(server)?;
+    let report = native::child(&bench.programs, &fakes.url(), &fakes.token, &["--store", &url])?;
+    ensure!(report.records == records, "the native program fetched {} records", report.records);
+    Ok(Took {
+        cpu: per_million(Duration::from_secs_f64(report.cpu), records),
+        server_cpu: per_million(server_cpu(server)?.saturating_sub(before), records),
+        records_per_second: records as f64 / report.wall,
+        peak_bytes: report.peak_bytes as f64,
+    })
+}
+
+async fn host(bench: &Options, backend: Backend, fakes: &Fakes, records: u64) -> Result<Took> {
+    let site = Site::new(bench, backend, fakes, &[]).await?;
+    let objects = site.add(fakes, 1).await?;
+    let server = server(bench, backend);
+    let host = site.host(bench)?;
+    let (own, theirs) = (clocks::process_cpu(host.pid())?, server_cpu(server)?);
+    site.start(&objects).await?;
+    site.wait(1).await?;
+    let cpu = clocks::process_cpu(host.pid())?.saturating_sub(own);
+    let server_cpu = server_cpu(server)?.saturating_sub(theirs);
+    let landed = site.database.number("SELECT COUNT(*) FROM interactions WHERE state = 'present'").await?;
+    ensure!(u64::try_from(landed)? == records, "{landed} records landed instead of {records}");
+    Ok(Took {
+        cpu: per_million(cpu, records),
+        server_cpu: per_million(server_cpu, records),
+        records_per_second: records as f64 / site.wall().await?.as_secs_f64(),
+        peak_bytes: clocks::memory(host.pid())?.1 as f64,
+    })
+}
+
+/// The database server's process, where there is one and it is ours.
+fn server(bench: &Options, backend: Backend) -> Option<u32> {
+    match backend {
+        Backend::Sqlite => None,
+        Backend::Postgres => bench.postgres.as_deref().and_then(database::server_pid),
+    }
+}
+
+fn server_cpu(pid: Option<u32>) -> Result<Duration> {
+    pid.map_or(Ok(Duration::ZERO), clocks::family_cpu)
+}
