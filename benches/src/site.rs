@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result, bail};
 use secrecy::SecretString;
 use syncline::app::{self, keepers::Keeper};
 use syncline::config::Config;
-use syncline::domain::{DeleteMode, IntegrationId, ObjectId, ObjectType, SyncMode};
+use syncline::domain::{DeleteMode, ObjectId, ObjectType, SyncMode};
 use syncline::store::Store;
-use syncline::store::admin::{NewIntegration, ObjectFilter};
+use syncline::store::admin::{NewIntegration, ObjectFilter, RunFilter};
 use tempfile::TempDir;
 
 use crate::bench;
@@ -93,9 +93,8 @@ impl Site {
                 interval: Some(Duration::from_secs(86_400)),
                 objects: vec![contacts()],
             };
-            let id: IntegrationId = self.store.add_integration(&integration).await?;
-            let sealed = self.keeper.seal(id, &[("token".to_owned(), SecretString::from(fakes.token.clone()))])?;
-            self.store.set_credentials(id, &sealed).await?;
+            let secrets = [("token".to_owned(), SecretString::from(fakes.token.clone()))];
+            self.store.add_integration(&integration, |id| self.keeper.seal(id, &secrets)).await?;
         }
         let objects = self.store.objects(&ObjectFilter::default()).await?;
         let ids: Vec<ObjectId> = objects.into_iter().map(|object| ObjectId(object.id)).collect();
@@ -136,7 +135,7 @@ impl Site {
         match self.database.number(failed).await? {
             0 => Ok(()),
             failed => {
-                let last = self.store.runs(None, 1_000).await?;
+                let last = self.store.runs(&RunFilter { limit: 1_000, ..RunFilter::default() }).await?;
                 let why = last.iter().find_map(|run| run.error_message.clone());
                 bail!("{failed} runs did not succeed: {why:?}")
             }

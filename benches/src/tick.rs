@@ -94,6 +94,7 @@ fn options_of_scheduler() -> Result<ScheduleOptions> {
         sweep: Duration::from_secs(5),
         resend_after: Duration::from_secs(300),
         interval: Duration::from_secs(10_800),
+        keep_history: Duration::from_secs(86_400),
         provider_intervals: BTreeMap::new(),
     })
 }
