@@ -153,6 +153,9 @@ impl Config {
 fn key_from_file(path: &Path) -> Result<SecretKey, KeyFileError> {
     let failed = |operation| move |source| KeyFileError { path: path.to_owned(), operation, source };
     match std::fs::read_to_string(path) {
+        Ok(_) if is_exposed(path) => {
+            Err(failed("use it")(format!("other users can read it; run `chmod 600 {}`", path.display()).into()))
+        }
         Ok(text) => SecretKey::from_text(&Zeroizing::new(text)).map_err(|e| failed("use it")(e.into())),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let key = SecretKey::random().map_err(|e| failed("make it")(e.into()))?;
@@ -165,6 +168,15 @@ fn key_from_file(path: &Path) -> Result<SecretKey, KeyFileError> {
         }
         Err(e) => Err(failed("read it")(e.into())),
     }
+}
+
+/// Whether others than the owner may read a file.
+fn is_exposed(path: &Path) -> bool {
+    #[cfg(unix)]
+    return std::fs::metadata(path)
+        .is_ok_and(|file| std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o077 != 0);
+    #[cfg(not(unix))]
+    false
 }
 
 /// Writes the whole key under another name and links it into place: no reader ever sees half a key, and of two
@@ -221,6 +233,9 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            let error = key_from_file(&path).unwrap_err();
+            assert!(error.source.to_string().contains("chmod 600"), "{error:?}");
         }
     }
 

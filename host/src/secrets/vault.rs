@@ -4,14 +4,13 @@
 //! another row does not open. New values are sealed with the highest key version; older keys only open.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead as _, Generate as _, KeyInit as _, Nonce, Payload};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::key::{KeyError, VaultKey};
+use super::key::VaultKey;
 use crate::domain::IntegrationId;
 
 /// A credential field as the database keeps it.
@@ -28,9 +27,6 @@ pub struct Sealed {
 /// Why a value could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The key cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
     /// Two different keys claim one version.
     #[error("the encryption key of version {0} is given twice")]
     DuplicateKey(i64),
@@ -84,16 +80,6 @@ impl Vault {
         }
         self.current = self.current.max(key.version());
         Ok(self)
-    }
-
-    /// Uses the keys of a file (one a line, `<version> <key>`), which is made with a random key if there is none.
-    ///
-    /// # Errors
-    /// If the file is readable for others, malformed, holds a weak key, or cannot be read or made.
-    pub fn open_or_create(path: &Path) -> Result<Self, VaultError> {
-        let keys = VaultKey::read_or_create(path)?;
-        let (first, rest) = keys.split_first().ok_or_else(|| KeyError::Empty { path: path.to_owned() })?;
-        rest.iter().try_fold(Self::new(first), Self::with_key)
     }
 
     /// The version that new values are sealed with; rows with a lower one are due for rotation.
@@ -159,8 +145,7 @@ fn bound_to(integration: IntegrationId, field: &str, key_version: i64) -> String
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
+    use super::super::key::KeyError;
     use super::*;
 
     const ONE: IntegrationId = IntegrationId(1);
@@ -214,63 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_read_as_hex_and_as_base64_and_weak_ones_are_refused() {
-        let bytes: [u8; 32] = std::array::from_fn(|index| (index * 37 + 11) as u8);
-        use base64::prelude::*;
-        for text in [
-            hex::encode(bytes),
-            BASE64_STANDARD.encode(bytes),
-            BASE64_STANDARD_NO_PAD.encode(bytes),
-            BASE64_URL_SAFE.encode(bytes),
-            format!("  {}\n", BASE64_URL_SAFE_NO_PAD.encode(bytes)),
-        ] {
-            assert_eq!(VaultKey::from_text(1, &text).unwrap().bytes(), &bytes, "{text}");
-        }
-        assert!(matches!(VaultKey::from_text(1, ""), Err(KeyError::Spelling)));
-        assert!(matches!(VaultKey::from_text(1, "correct horse battery staple"), Err(KeyError::Spelling)));
-        assert!(matches!(VaultKey::from_text(1, &"ab".repeat(31)), Err(KeyError::Spelling)));
-        assert!(matches!(VaultKey::from_text(1, &"00".repeat(32)), Err(KeyError::Weak)));
-        assert!(matches!(VaultKey::from_text(1, &"0123456789abcdef".repeat(4)), Err(KeyError::Weak)));
-    }
-
-    #[test]
-    fn a_missing_key_file_is_made_for_its_owner_only_and_read_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("vault.key");
-        let sealed = Vault::open_or_create(&path).unwrap().seal(ONE, "token", &secret("kept")).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Vault::open_or_create(&path).unwrap().open(ONE, "token", &sealed).unwrap().expose_secret(), "kept");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left behind");
-
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let error = Vault::open_or_create(&path).unwrap_err().to_string();
-        assert!(error.contains("chmod 600"), "{error}");
-    }
-
-    #[test]
-    fn a_key_file_may_hold_several_versions_and_says_which_line_is_wrong() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("vault.key");
-        let write = |text: &str| {
-            std::fs::write(&path, text).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        };
-        let keys = [VaultKey::generate(1), VaultKey::generate(3)]
-            .map(|key| format!("{} {}", key.version(), hex::encode(key.bytes())));
-        write(&format!("# ours\n\n{}\n{}\n", keys[1], keys[0]));
-        assert_eq!(Vault::open_or_create(&path).unwrap().current_version(), 3);
-        write(&format!("{}\nnonsense\n", keys[0]));
-        assert!(Vault::open_or_create(&path).unwrap_err().to_string().contains("line 2"));
-        write("# nothing\n");
-        assert!(matches!(Vault::open_or_create(&path), Err(VaultError::Key(KeyError::Empty { .. }))));
-        write(&format!("{0}\n{0}\n", keys[0]));
-        assert!(matches!(Vault::open_or_create(&path), Err(VaultError::DuplicateKey(1))));
-    }
-
-    #[test]
-    fn debug_output_holds_no_key() {
-        let key = VaultKey::generate(7);
-        assert_eq!(format!("{key:?}"), "VaultKey(version 7)");
-        assert_eq!(format!("{:?}", Vault::new(&key)), "Vault(key versions [7])");
+    fn weak_keys_are_refused() {
+        let pattern: [u8; 32] = std::array::from_fn(|index| (index % 8) as u8);
+        assert!(matches!(VaultKey::from_bytes(1, pattern), Err(KeyError::Weak)));
+        assert!(matches!(VaultKey::from_bytes(1, [0; 32]), Err(KeyError::Weak)));
+        assert!(VaultKey::from_bytes(1, std::array::from_fn(|index| (index * 37 + 11) as u8)).is_ok());
     }
 }
