@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::json;
 
@@ -72,8 +72,8 @@ impl Options {
     }
 }
 
-/// Measures and prints.
-pub(crate) async fn run(options: Options) -> Result<()> {
+/// Measures and prints. Answers whether every target is met; with `--quick` none counts.
+pub(crate) async fn run(options: Options) -> Result<bool> {
     std::fs::create_dir_all(&options.scratch)?;
     let mut figures: Vec<Figure> = Vec::new();
     for part in Part::value_variants() {
@@ -100,8 +100,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         println!("{}", report::table(&figures));
     }
     let missed = figures.iter().filter(|figure| figure.met == Some(false)).count();
-    if missed > 0 && !options.quick {
-        bail!("{missed} of the targets are not met");
+    if missed > 0 {
+        eprintln!("{missed} of the targets are not met");
     }
-    Ok(())
+    Ok(missed == 0 || options.quick)
 }

@@ -49,8 +49,10 @@ fn compare(backend: Backend, hosts: &[Took], natives: &[Took]) -> Vec<Figure> {
         Figure::new(format!("full sync to {title}: {what}"), of(hosts, field), unit)
             .against("native", of(natives, field))
     };
+    let cpu = figure("CPU for a million records", "s", |took| took.cpu);
     let mut figures = vec![
-        figure("CPU for a million records", "s", |took| took.cpu).target(Target::Times(3.0)),
+        // The target is for the database that carries the large installations.
+        if backend == Backend::Postgres { cpu.target(Target::Times(3.0)) } else { cpu },
         figure("records a second", "/s", |took| took.records_per_second),
         figure("peak memory", "MiB", |took| took.peak_bytes / f64::from(1 << 20)),
     ];

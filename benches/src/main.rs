@@ -26,6 +26,8 @@ mod sandbox;
 mod site;
 mod tick;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -43,13 +45,13 @@ enum Command {
     Native(native::Options),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let _installed_already = rustls::crypto::ring::default_provider().install_default();
     let command = Arguments::parse().command;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         match command {
-            Command::Run(options) => bench::run(options).await,
-            Command::Native(options) => native::run(&options).await,
+            Command::Run(options) => Ok(if bench::run(options).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+            Command::Native(options) => native::run(&options).await.map(|()| ExitCode::SUCCESS),
         }
     })
 }
