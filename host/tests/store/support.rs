@@ -183,8 +183,9 @@ impl Db {
             "UPDATE objects SET due_at = due_at - {ms}, dispatched_at = dispatched_at - {ms}, synced_at = synced_at - {ms},
                 lease_until = lease_until - {ms};
              UPDATE runs SET window_start = window_start - {ms}, dispatched_at = dispatched_at - {ms},
-                sent_at = sent_at - {ms}, not_before = not_before - {ms}, claimed_at = claimed_at - {ms};
-             UPDATE batches SET committed_at = committed_at - {ms};
+                sent_at = sent_at - {ms}, not_before = not_before - {ms}, claimed_at = claimed_at - {ms},
+                finished_at = finished_at - {ms};
+             UPDATE batches SET committed_at = committed_at - {ms}, landed_at = landed_at - {ms};
              UPDATE outbox SET available_at = available_at - {ms}, order_key = order_key - {ms};
              UPDATE integrations SET paused_until = paused_until - {ms}, refresh_until = refresh_until - {ms}"
         ))
