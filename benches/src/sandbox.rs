@@ -35,7 +35,7 @@ impl Door {
         let path = request.url.replace("https://api.hubapi.com", "");
         if self.from_memory {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            return kept.get(&path).cloned().ok_or_else(|| HttpError::Unreachable(path));
+            return kept.get(&path).cloned().ok_or(HttpError::Unreachable(path));
         }
         let failed = |error: reqwest::Error| HttpError::Unreachable(error.to_string());
         let url = format!("{}{path}", self.base);
