@@ -214,7 +214,7 @@ impl Retriever {
     async fn work(&self, claim: Claim, held: Held) {
         gauge!("syncline_runs_in_flight").increment(1.0);
         let lease = claim.lease;
-        let work = AssertUnwindSafe(self.slice(&claim, &held)).catch_unwind();
+        let work = AssertUnwindSafe(self.slice(&claim)).catch_unwind();
         let end = tokio::select! {
             end = work => end.unwrap_or_else(|_| End::internal(&claim, &self.options)),
             // The lease is gone: whatever this run still did would be refused.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
 
-use super::{End, Held, RetrieveOptions, Retriever};
+use super::{End, RetrieveOptions, Retriever};
 use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
 use crate::domain::schedule::{backoff, spread};
@@ -55,7 +55,7 @@ struct Work<'a> {
 
 impl Retriever {
     /// Works on a run until its slice ends.
-    pub(super) async fn slice(&self, claim: &Claim, _held: &Held) -> End {
+    pub(super) async fn slice(&self, claim: &Claim) -> End {
         let options = &self.options;
         if claim.attempts > options.max_attempts {
             let message = format!(

@@ -61,6 +61,21 @@ impl Serialize for Json {
     }
 }
 
+/// Selects [`InteractionRow`]s by a condition, with whatever order and limit follow it.
+macro_rules! interactions {
+    ($condition:literal) => {
+        sql!(
+            "SELECT o.name AS object, x.external_id AS id, x.state, x.merged_into, x.provider_version,
+                    x.provider_updated_at, x.change_seq, x.changed_at, ",
+            text("x.data"),
+            " AS data
+             FROM interactions x JOIN objects o ON o.id = x.object_id
+             WHERE ",
+            $condition
+        )
+    };
+}
+
 impl Store {
     /// The interactions of an object in the order of their ids, behind `after`.
     ///
@@ -72,14 +87,7 @@ impl Store {
         after: &str,
         limit: u32,
     ) -> Result<Vec<InteractionRow>, StoreError> {
-        let list = sql!(
-            "SELECT o.name AS object, x.external_id AS id, x.state, x.merged_into, x.provider_version,
-                    x.provider_updated_at, x.change_seq, x.changed_at, ",
-            text("x.data"),
-            " AS data
-             FROM interactions x JOIN objects o ON o.id = x.object_id
-             WHERE x.object_id = $1 AND x.external_id > $2 ORDER BY x.external_id LIMIT $3"
-        );
+        let list = interactions!("x.object_id = $1 AND x.external_id > $2 ORDER BY x.external_id LIMIT $3");
         read!(self, |db, sql| {
             sqlx::query_as(sql(list))
                 .bind(object.0)
@@ -96,14 +104,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn interaction(&self, object: ObjectId, id: &str) -> Result<Option<InteractionRow>, StoreError> {
-        let one = sql!(
-            "SELECT o.name AS object, x.external_id AS id, x.state, x.merged_into, x.provider_version,
-                    x.provider_updated_at, x.change_seq, x.changed_at, ",
-            text("x.data"),
-            " AS data
-             FROM interactions x JOIN objects o ON o.id = x.object_id
-             WHERE x.object_id = $1 AND x.external_id = $2"
-        );
+        let one = interactions!("x.object_id = $1 AND x.external_id = $2");
         read!(self, |db, sql| {
             sqlx::query_as(sql(one)).bind(object.0).bind(id).fetch_optional(db).await.during("read an interaction")
         })
@@ -120,14 +121,7 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<InteractionRow>, StoreError> {
-        let list = sql!(
-            "SELECT o.name AS object, x.external_id AS id, x.state, x.merged_into, x.provider_version,
-                    x.provider_updated_at, x.change_seq, x.changed_at, ",
-            text("x.data"),
-            " AS data
-             FROM interactions x JOIN objects o ON o.id = x.object_id
-             WHERE x.integration_id = $1 AND x.change_seq > $2 ORDER BY x.change_seq LIMIT $3"
-        );
+        let list = interactions!("x.integration_id = $1 AND x.change_seq > $2 ORDER BY x.change_seq LIMIT $3");
         read!(self, |db, sql| {
             sqlx::query_as(sql(list))
                 .bind(integration.0)

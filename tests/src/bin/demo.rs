@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -144,7 +144,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
 #[derive(Default)]
 struct Watch {
     last_run: i64,
-    open: HashMap<i64, ()>,
+    open: HashSet<i64>,
     feeds: BTreeMap<i64, i64>,
     outcomes: BTreeMap<String, u64>,
     changed: u64,
@@ -159,11 +159,11 @@ impl Watch {
         for run in runs {
             if run.id > self.last_run {
                 self.last_run = run.id;
-                self.open.insert(run.id, ());
+                self.open.insert(run.id);
                 println!("{} scheduled  {}", clock(run.dispatched_at), run.object);
             }
             let Some(at) = run.finished_at else { continue };
-            if self.open.remove(&run.id).is_none() {
+            if !self.open.remove(&run.id) {
                 continue;
             }
             *self.outcomes.entry(run.state.clone()).or_default() += 1;
