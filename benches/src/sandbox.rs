@@ -139,6 +139,7 @@ fn call(http: Arc<dyn Http>) -> CallContext {
         http,
         log: Arc::new(GuestLog::without_secrets()),
         limits: CallLimits { hostcall_bytes: 64 << 20, ..CallLimits::default() },
+        moment: None,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod connector;
 pub mod context;
 pub mod customer;
 pub mod exit;
+pub mod explain;
 pub mod fit;
 pub mod human;
 pub mod integration;
@@ -112,6 +113,8 @@ pub enum Command {
     /// Check the configuration, or show it
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Explain a check of `connector test` by its code
+    Explain(explain::ExplainArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -155,6 +158,7 @@ async fn dispatch(command: Command, context: &mut Context) -> Result<(), Failure
         Command::Connector(command) => connector::run(command, context).await,
         Command::Interactions(command) => interactions::run(command, context).await,
         Command::Config(command) => config::run(command, context),
+        Command::Explain(args) => explain::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
     }
 }

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod interaction;
 pub mod manifest;
 pub mod outcome;
+pub mod progress;
 pub mod schedule;
 
 pub use chain::chain;
@@ -17,3 +18,4 @@ pub use ids::{BatchId, CustomerId, Digest, IntegrationId, ObjectId, RunId};
 pub use interaction::{Cursor, Interaction, Page, RecordState};
 pub use manifest::{AuthKind, AuthScheme, DeleteMode, Manifest, OAuth2, ObjectType, RateHint, SyncMode};
 pub use outcome::{CallError, FaultKind, Outcome, ProviderError, classify};
+pub use progress::Progress;

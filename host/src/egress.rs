@@ -4,7 +4,7 @@
 //! allows (`policy`, [`patterns`]); method, headers and body are checked (`prepare`, `headers`); budgets (`budget`),
 //! pace and concurrency are applied (`pace`); the credential is added last (`inject`, from `credentials` kept fresh by
 //! `keyring` and `oauth`); the name is resolved, every address that is not public is refused ([`address`]) and a
-//! checked address is dialled (`dial`); the body is read and decoded under caps (`body`); transient failures are
+//! checked address is dialled (`dial`, behind the seam of `wire`); the body is read and decoded under caps (`body`); transient failures are
 //! repeated (`retry`) and redirects walked by hand through all of it again (`redirect`).
 //!
 //! A connector sees no credential: not in a response, not in an error, not in a redirect. What an integration's
@@ -31,6 +31,7 @@ mod redirect;
 mod retry;
 mod session;
 mod target;
+mod wire;
 #[cfg(test)]
 mod tests;
 
@@ -42,3 +43,4 @@ pub use dial::{Lookup, SystemLookup};
 pub use gate::{Gate, GateError, OpenError, SessionSpec};
 pub use pace::{MemoryPauses, PauseStore};
 pub use session::Session;
+pub use wire::{Errand, Exchange, Incoming, Outgoing, Tape, Wire, WireError};

@@ -2,7 +2,8 @@
 //! sandboxed WebAssembly component and lands what changed.
 //!
 //! Modules point one way only: [`domain`] (pure) <- `store`, `queue`, `connector`, `egress`, `secrets` (one outside thing
-//! each) <- `schedule`, `retrieve`, `process` (the three stages) <- `api`, `app`, `cli`.
+//! each) <- `schedule`, `retrieve`, `process` (the three stages) <- `api`, `app`, `cli`. Beside the
+//! stages stands `kit`: what connector authors prove their work with.
 
 pub mod api;
 pub mod app;
@@ -11,6 +12,7 @@ pub mod config;
 pub mod connector;
 pub mod domain;
 pub mod egress;
+pub mod kit;
 pub mod process;
 pub mod queue;
 pub mod retrieve;

@@ -120,13 +120,13 @@ async fn open(
 ) -> Result<Probe, Failure> {
     let connector = probe::find(config, &connector.connector).await?;
     let connection = fit::connection(connection, &connector.manifest)?;
-    Probe::in_memory(config, connector, &connection, page_size).await
+    Probe::in_memory(config, connector, &connection, page_size, None).await
 }
 
 async fn check(args: &ConnectorCheckArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
     let probe = open(&args.connector, &args.connection, config.retrieve.page_records, config).await?;
     let report = probe.check().await?;
-    let manifest = &probe.connector.manifest;
+    let manifest = &probe.connector().manifest;
     let done = json!({
         "connector": manifest.name, "version": manifest.version, "ok": true, "requests": report.requests,
         "wall_ms": u64::try_from(report.wall.as_millis()).unwrap_or(u64::MAX),

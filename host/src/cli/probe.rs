@@ -3,18 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value as Json;
+use secrecy::SecretString;
 
 use super::exit::{Exit, Failure};
 use super::fit::Connection;
 use crate::app;
 use crate::config::Config;
-use crate::connector::{CallContext, CallReport, Catalog, Connector, Engine, GuestLog, Pin, ResolveError};
+use crate::connector::{CallReport, Catalog, Connector, Engine, Pin, ResolveError};
 use crate::domain::{CallError, Cursor, IntegrationId, ObjectType, Page, ProviderError};
-use crate::egress::{
-    CredentialStore as _, Gate, MemoryCredentials, MemoryPauses, OpenError, RequestBudget, Session, SessionSpec,
-};
+use crate::egress::{CredentialStore as _, Gate, MemoryCredentials, MemoryPauses, OpenError, RequestBudget, Tape};
+use crate::kit::line::{self, Line, Setting};
 
 /// Calls that a command makes at once.
 const CALLS: u32 = 2;
@@ -94,14 +92,21 @@ pub async fn find(config: &Config, file_or_name: &Path) -> Result<Arc<Connector>
     })
 }
 
-/// A connector with a way out to its provider.
+/// A connector with a way out to its provider, and failures as a command tells them.
 pub struct Probe {
-    /// The connector.
-    pub connector: Arc<Connector>,
-    /// Its way out.
-    pub session: Arc<Session>,
-    call: CallContext,
+    /// The connector and its way out.
+    pub line: Line,
     memory: Arc<MemoryCredentials>,
+}
+
+/// The requests that the configuration allows.
+#[must_use]
+pub const fn budget(config: &Config) -> RequestBudget {
+    RequestBudget {
+        per_page: config.limits.requests_per_page,
+        per_run: config.limits.requests_per_run,
+        in_flight: config.egress.concurrency,
+    }
 }
 
 impl Probe {
@@ -114,53 +119,29 @@ impl Probe {
         connector: Arc<Connector>,
         connection: &Connection,
         page_size: u32,
+        tape: Option<Arc<dyn Tape>>,
     ) -> Result<Self, Failure> {
-        let memory = Arc::new(MemoryCredentials::default());
-        let fields: Vec<(&str, &str)> =
-            connection.secrets.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
-        memory.set(NOBODY, &fields);
+        let memory = line::in_memory(connection.secrets.iter().map(|(name, value)| (name.as_str(), value)));
         let gate = app::gate_over(config, Arc::clone(&memory) as _, Arc::new(MemoryPauses::default()))
             .map_err(|error| no_gate(&error))?;
-        let probe = Self::open(config, &gate, NOBODY, connector, &connection.config, &connection.auth, page_size);
-        Ok(Self { memory, ..probe.await? })
+        let setting =
+            Setting { tape, ..Setting::of(&connection.config, &connection.auth, page_size, budget(config)) };
+        Ok(Self { memory, ..Self::open(&gate, connector, setting).await? })
     }
 
     /// With whatever credentials the gate keeps for an integration.
     ///
     /// # Errors
     /// [`Failure`] when connection, connector and host do not fit.
-    pub async fn open(
-        config: &Config,
-        gate: &Gate,
-        integration: IntegrationId,
-        connector: Arc<Connector>,
-        settings: &Json,
-        auth: &str,
-        page_size: u32,
-    ) -> Result<Self, Failure> {
-        let budget = RequestBudget {
-            per_page: config.limits.requests_per_page,
-            per_run: config.limits.requests_per_run,
-            in_flight: config.egress.concurrency,
-        };
-        let spec = SessionSpec {
-            integration,
-            manifest: &connector.manifest,
-            auth: Some(auth).filter(|name| !name.is_empty()),
-            config: settings,
-            budget,
-        };
-        let session = gate.session(spec).await.map_err(|error| no_session(&error))?;
-        let redactor = Arc::clone(&session);
-        let call = CallContext {
-            config: settings.to_string().into(),
-            auth: auth.into(),
-            page_size,
-            http: Arc::clone(&session) as _,
-            log: Arc::new(GuestLog::new(Arc::new(move |text| redactor.redact(text)))),
-            limits: connector.limits(),
-        };
-        Ok(Self { connector, session, call, memory: Arc::default() })
+    pub async fn open(gate: &Gate, connector: Arc<Connector>, setting: Setting<'_>) -> Result<Self, Failure> {
+        let line = Line::open(gate, connector, setting).await.map_err(|error| no_session(&error))?;
+        Ok(Self { line, memory: Arc::default() })
+    }
+
+    /// The connector.
+    #[must_use]
+    pub fn connector(&self) -> &Connector {
+        &self.line.connector
     }
 
     /// Proves configuration and credentials.
@@ -168,8 +149,7 @@ impl Probe {
     /// # Errors
     /// [`Failure`] with what the provider or the connector said.
     pub async fn check(&self) -> Result<CallReport, Failure> {
-        self.session.new_page();
-        let (answer, report) = self.connector.check(&self.call).await;
+        let (answer, report) = self.line.check().await;
         answer.map_err(|error| self.failed("check", &error))?;
         Ok(report)
     }
@@ -179,8 +159,7 @@ impl Probe {
     /// # Errors
     /// [`Failure`] with what the provider or the connector said.
     pub async fn discover(&self) -> Result<Vec<ObjectType>, Failure> {
-        self.session.new_page();
-        let (answer, _) = self.connector.discover(&self.call).await;
+        let (answer, _) = self.line.discover().await;
         answer.map_err(|error| self.failed("discover", &error))
     }
 
@@ -189,8 +168,7 @@ impl Probe {
     /// # Errors
     /// [`Failure`] with what the provider or the connector said.
     pub async fn fetch(&self, object: &str, cursor: Option<&Cursor>) -> Result<(Page, CallReport), Failure> {
-        self.session.new_page();
-        let (answer, report) = self.connector.fetch(&self.call, object, cursor).await;
+        let (answer, report) = self.line.fetch(object, cursor).await;
         Ok((answer.map_err(|error| self.failed("fetch", &error))?, report))
     }
 
@@ -203,7 +181,7 @@ impl Probe {
     }
 
     fn failed(&self, call: &str, error: &CallError) -> Failure {
-        let name = &self.connector.manifest.name;
+        let name = &self.connector().manifest.name;
         let exit = match error {
             CallError::Provider(ProviderError::Unauthorized(_) | ProviderError::Forbidden(_)) => Exit::Auth,
             CallError::Provider(ProviderError::RateLimited(_) | ProviderError::Unavailable(_)) | CallError::Host(_) => {
@@ -218,7 +196,7 @@ impl Probe {
             | CallError::Fault(..) => Exit::CheckFailed,
         };
         let mut failure = Failure::new(exit, format!("`{call}` of connector {name} failed"));
-        failure.causes.push(self.session.redact(&error.to_string()));
+        failure.causes.push(self.line.session.redact(&error.to_string()));
         match error {
             CallError::Provider(ProviderError::Other(code, _)) if code == "unknown-object" => {
                 failure.exit(Exit::NotFound).help("`discover` lists the objects")

@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::fault::{self, Phase};
 use super::load::Connector;
 use super::log::{GuestLog, LogLevel};
+use super::moment::Moment;
 use super::pipe::Pipe;
 use super::state::{self, State};
 use super::world::{Context, Instance, World};
@@ -33,6 +34,8 @@ pub struct CallContext {
     pub log: Arc<GuestLog>,
     /// What a call may use.
     pub limits: CallLimits,
+    /// The time and the randomness that calls get; the real ones if none.
+    pub moment: Option<Moment>,
 }
 
 /// What a call used.
@@ -143,8 +146,7 @@ impl Call {
         let permit = Arc::clone(&engine.permits).acquire_owned().await;
         let permit = permit.map_err(|closed| CallError::Host(closed.to_string()))?;
         let (meter, stdout, stderr) = (Meter::new(), Pipe::default(), Pipe::default());
-        let http = Arc::clone(&cx.http);
-        let store = state::open(engine, &cx.limits, http, Arc::clone(&cx.log), (&stdout, &stderr), &meter);
+        let store = state::open(engine, cx, (&stdout, &stderr), &meter);
         let call = Self {
             meter,
             log: Arc::clone(&cx.log),

@@ -9,12 +9,13 @@ use semver::Version;
 use wasmtime::component::Component;
 
 use super::budget::CallLimits;
-use super::call::{self, Call, CallContext};
+use super::call::{self, Call, CallContext, CallReport};
 use super::engine::Engine;
 use super::error::LoadError;
 use super::inspect::{Inspection, inspect};
 use super::log::GuestLog;
-use super::world::{RawManifest, World};
+use super::moment::Moment;
+use super::world::World;
 use super::{manifest, text};
 use crate::domain::http::{Http, HttpError, Request, Response};
 use crate::domain::{CallError, Digest, Manifest};
@@ -69,9 +70,16 @@ impl Connector {
             tokio::time::timeout(COMPILE_WALL, blocking(compile)).await.map_err(|_| LoadError::Compile {
                 detail: format!("not done after {} s", COMPILE_WALL.as_secs()),
             })???;
-        let raw = describe(engine, &world).await?;
-        let manifest = manifest::validate(raw)?;
+        let cx = to_describe(engine, None);
+        let (manifest, _) = describe(engine, &world, &cx).await;
+        let manifest = manifest?;
         Ok(Arc::new(Self { digest, manifest, size_bytes, contract, imports, engine: Arc::clone(engine), world }))
+    }
+
+    /// Asks once more what it is, in a fresh instance, at a moment of the caller's choice. The report counts requests
+    /// that it tried to send, although none is let out.
+    pub async fn describe(&self, moment: Option<Moment>) -> (Result<Manifest, LoadError>, CallReport) {
+        describe(&self.engine, &self.world, &to_describe(&self.engine, moment)).await
     }
 
     /// The limits of a call for which nobody set others.
@@ -119,26 +127,34 @@ fn link_error(error: &wasmtime::Error) -> LoadError {
     LoadError::Link { detail: text::clean(&format!("{error:#}"), 1_000) }
 }
 
-/// Instantiates once, which is what shows the last differences of types, and asks for the manifest.
-async fn describe(engine: &Engine, world: &World) -> Result<RawManifest, LoadError> {
-    let limits = CallLimits { cpu: DESCRIBE_CPU, wall: DESCRIBE_WALL, ..engine.limits() };
-    let cx = CallContext {
+/// What `describe` works with: nothing.
+fn to_describe(engine: &Engine, moment: Option<Moment>) -> CallContext {
+    CallContext {
         config: "{}".into(),
         auth: "".into(),
         page_size: 0,
         http: Arc::new(NoHttp),
         log: Arc::new(GuestLog::without_secrets()),
-        limits,
+        limits: CallLimits { cpu: DESCRIBE_CPU, wall: DESCRIBE_WALL, ..engine.limits() },
+        moment,
+    }
+}
+
+/// Instantiates once, which is what shows the last differences of types, and asks for the manifest.
+async fn describe(engine: &Engine, world: &World, cx: &CallContext) -> (Result<Manifest, LoadError>, CallReport) {
+    let (call, mut store) = match Call::begin(engine, cx).await {
+        Ok(begun) => begun,
+        Err(error) => return (Err(LoadError::Describe(error)), CallReport::default()),
     };
-    let (call, mut store) = Call::begin(engine, &cx).await.map_err(LoadError::Describe)?;
     let work = async { Ok(Ok(call::start(world, &mut store).await?.describe(&mut store).await?)) };
     let answer = call.guard(work).await;
-    let (answer, _) = call.end(store, answer);
-    answer.map_err(|error| match error {
+    let (answer, report) = call.end(store, answer);
+    let answer = answer.map_err(|error| match error {
         // The instance could not be made. At load that is a difference of types that only shows now.
         CallError::Host(detail) => LoadError::Link { detail },
         CallError::Provider(_) | CallError::Fault(..) => LoadError::Describe(error),
-    })
+    });
+    (answer.and_then(manifest::validate), report)
 }
 
 /// The way out of `describe`: none.

@@ -6,7 +6,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::budget::{CallLimits, CpuBudgetSpent, MemoryGauge, Meter};
+use super::budget::{CpuBudgetSpent, MemoryGauge, Meter};
+use super::call::CallContext;
 use super::engine::Engine;
 use super::log::GuestLog;
 use super::pipe::Pipe;
@@ -37,25 +38,34 @@ impl WasiView for State {
 /// Opens a store for one call. WASI has clocks and random numbers; no environment, arguments, folders or sockets.
 pub(crate) fn open(
     engine: &Engine,
-    limits: &CallLimits,
-    http: Arc<dyn Http>,
-    log: Arc<GuestLog>,
+    cx: &CallContext,
     streams: (&Pipe, &Pipe),
     meter: &Arc<Meter>,
 ) -> Store<State> {
     let (stdout, stderr) = streams;
-    let wasi = WasiCtx::builder()
-        .stdout(stdout.clone())
+    let limits = &cx.limits;
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(stdout.clone())
         .stderr(stderr.clone())
         .max_random_size(RANDOM_BYTES)
         .allow_tcp(false)
         .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .build();
+        .allow_ip_name_lookup(false);
+    if let Some(moment) = cx.moment {
+        moment.freeze(&mut wasi);
+    }
+    let wasi = wasi.build();
     let mut table = ResourceTable::new();
     table.set_max_capacity(HANDLES);
     let memory = MemoryGauge::new(limits.memory_bytes.min(engine.options().memory_bytes));
-    let mut store = Store::new(&engine.wasm, State { http, log, requests: 0, memory, wasi, table });
+    let mut store = Store::new(&engine.wasm, State {
+        http: Arc::clone(&cx.http),
+        log: Arc::clone(&cx.log),
+        requests: 0,
+        memory,
+        wasi,
+        table,
+    });
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(HANDLES);

@@ -58,6 +58,7 @@ fn context(limits: CallLimits) -> (CallContext, Arc<FakeHttp>) {
         http: Arc::clone(&http) as Arc<dyn Http>,
         log: Arc::new(GuestLog::without_secrets()),
         limits,
+        moment: None,
     };
     (cx, http)
 }

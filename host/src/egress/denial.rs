@@ -23,6 +23,8 @@ pub enum Rule {
     Body,
     /// A redirect that must not be followed.
     Redirect,
+    /// A replay met a request that its cassette does not hold.
+    Cassette,
 }
 
 impl Rule {
@@ -39,6 +41,7 @@ impl Rule {
             Self::Header => "header",
             Self::Body => "body",
             Self::Redirect => "redirect",
+            Self::Cassette => "cassette",
         }
     }
 }

@@ -9,9 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -22,6 +20,7 @@ use super::denial::{Denial, Rule};
 use super::patterns::{HostPattern, parse_host};
 use super::policy::matches_any;
 use super::target::Target;
+use super::wire::{Incoming, Outgoing, Wire, WireError};
 use super::{address, headers};
 use crate::domain::http::HttpError;
 
@@ -41,51 +40,6 @@ impl Lookup for SystemLookup {
     #[expect(clippy::disallowed_methods, reason = "the one place where names are resolved")]
     async fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())
-    }
-}
-
-/// A request that has passed the policy for names.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outgoing<'a> {
-    pub(super) method: &'a Method,
-    pub(super) target: &'a Target,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) body: Option<&'a Bytes>,
-}
-
-/// A whole answer.
-#[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-    /// Bytes of the body on the wire.
-    pub(super) encoded_bytes: u64,
-}
-
-/// Why there is no answer, by what repeating would do.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum DialError {
-    /// The policy refuses.
-    #[error(transparent)]
-    Denied(Denial),
-    /// The provider got nothing: any request may be repeated.
-    #[error(transparent)]
-    NotSent(HttpError),
-    /// The provider may have acted: only an idempotent request may be repeated.
-    #[error(transparent)]
-    Unsure(HttpError),
-    /// Repeating gives the same.
-    #[error(transparent)]
-    Final(HttpError),
-}
-
-impl From<DialError> for HttpError {
-    fn from(error: DialError) -> Self {
-        match error {
-            DialError::Denied(denial) => denial.into(),
-            DialError::NotSent(error) | DialError::Unsure(error) | DialError::Final(error) => error,
-        }
     }
 }
 
@@ -124,27 +78,38 @@ impl Dialer {
         })
     }
 
-    /// Sends one request and reads the whole answer. Follows nothing and repeats nothing.
-    pub(super) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Incoming, DialError> {
+}
+
+#[async_trait::async_trait]
+impl Wire for Dialer {
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Incoming, WireError> {
         let target = outgoing.target;
+        let mut headers = outgoing.headers.clone();
+        let authenticated = outgoing.credential.map(|(slot, credentials)| {
+            let mut authenticated = target.clone();
+            slot.write(credentials, &mut authenticated, &mut headers).map(|()| authenticated)
+        });
+        let authenticated =
+            authenticated.transpose().map_err(|why| WireError::Final(HttpError::Unauthorized(why)))?;
+        let dialled = authenticated.as_ref().unwrap_or(target).url();
         let route = self.routes.iter().find(|(pattern, _)| matches_any(std::slice::from_ref(pattern), target));
         let (client, url) = match route {
-            Some((_, origin)) => (&self.routed, rerouted(target.url(), origin)),
-            None => (&self.public, target.url().clone()),
+            Some((_, origin)) => (&self.routed, rerouted(dialled, origin)),
+            None => (&self.public, dialled.clone()),
         };
         if let (None, Some(literal)) = (route, target.literal()) {
             self.judge(target, literal)?;
         }
         let mut request = reqwest::Request::new(outgoing.method.clone(), url);
-        *request.headers_mut() = outgoing.headers.clone();
-        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(body::ACCEPTED));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(body::ACCEPTED));
         if let (Some(_), Ok(host)) = (route, HeaderValue::try_from(target.authority())) {
-            request.headers_mut().insert(HOST, host);
+            headers.insert(HOST, host);
         }
+        *request.headers_mut() = headers;
         *request.body_mut() = outgoing.body.map(|body| body.clone().into());
 
         let sent = timeout(self.limits.first_byte, client.execute(request)).await;
-        let response = sent.map_err(|_| DialError::Unsure(slow(target, "sent no answer", self.limits.first_byte)))?;
+        let response = sent.map_err(|_| WireError::Unsure(slow(target, "sent no answer", self.limits.first_byte)))?;
         let response = response.map_err(|error| failed_to_send(target, error))?;
         if route.is_none() {
             match response.remote_addr() {
@@ -156,16 +121,18 @@ impl Dialer {
         if size > self.limits.response_header_bytes {
             let cap = self.limits.response_header_bytes;
             let text = format!("the headers of {} have {size} bytes, and {cap} are allowed", target.host());
-            return Err(DialError::Final(HttpError::TooLarge(text)));
+            return Err(WireError::Final(HttpError::TooLarge(text)));
         }
         self.read(target, response).await
     }
+}
 
-    async fn read(&self, target: &Target, mut response: reqwest::Response) -> Result<Incoming, DialError> {
+impl Dialer {
+    async fn read(&self, target: &Target, mut response: reqwest::Response) -> Result<Incoming, WireError> {
         let limits = &self.limits;
         let cap = limits.response_body_bytes as u64;
         if response.content_length().is_some_and(|length| length > cap) {
-            return Err(DialError::Final(body::too_large(cap)));
+            return Err(WireError::Final(body::too_large(cap)));
         }
         let encodings: Vec<_> = response.headers().get_all(CONTENT_ENCODING).iter().collect();
         let encoding = match encodings.as_slice() {
@@ -173,19 +140,19 @@ impl Dialer {
             [one] => Some(one.to_str().unwrap_or("unreadable")),
             _ => Some("several"),
         };
-        let mut decoder = Decoder::new(encoding, limits).map_err(DialError::Final)?;
+        let mut decoder = Decoder::new(encoding, limits).map_err(WireError::Final)?;
         decoder.expect(response.content_length());
         let mut window = (Instant::now(), 0);
         loop {
             let piece = timeout(limits.read_gap, response.chunk()).await;
-            let piece = piece.map_err(|_| DialError::Unsure(slow(target, "stopped sending", limits.read_gap)))?;
+            let piece = piece.map_err(|_| WireError::Unsure(slow(target, "stopped sending", limits.read_gap)))?;
             let Some(piece) = piece.map_err(|error| broke_off(target, error))? else { break };
-            decoder.push(&piece).map_err(DialError::Final)?;
+            decoder.push(&piece).map_err(WireError::Final)?;
             let (since, before) = window;
             if since.elapsed() >= limits.speed_window {
                 let wanted = limits.min_bytes_per_second.saturating_mul(limits.speed_window.as_secs().max(1));
                 if decoder.encoded() - before < wanted {
-                    return Err(DialError::Unsure(slow(target, "sends too slowly to wait for", limits.speed_window)));
+                    return Err(WireError::Unsure(slow(target, "sends too slowly to wait for", limits.speed_window)));
                 }
                 window = (Instant::now(), decoder.encoded());
             }
@@ -194,13 +161,13 @@ impl Dialer {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         let body = decoder.finish().map_err(|error| match error {
-            HttpError::Truncated(_) => DialError::Unsure(error),
-            other => DialError::Final(other),
+            HttpError::Truncated(_) => WireError::Unsure(error),
+            other => WireError::Final(other),
         })?;
         Ok(Incoming { status, headers, body, encoded_bytes })
     }
 
-    fn judge(&self, target: &Target, address: IpAddr) -> Result<(), DialError> {
+    fn judge(&self, target: &Target, address: IpAddr) -> Result<(), WireError> {
         match address::refusal(address) {
             Some(class) if !self.allowed.iter().any(|pattern| pattern.matches_host(target.host())) => {
                 Err(refused_address(target, class))
@@ -252,8 +219,8 @@ fn rerouted(url: &Url, origin: &Url) -> Url {
 }
 
 /// The address itself stays out of the message: a connector must not map the inner network by asking around.
-fn refused_address(target: &Target, class: &str) -> DialError {
-    DialError::Denied(Denial::new(
+fn refused_address(target: &Target, class: &str) -> WireError {
+    WireError::Denied(Denial::new(
         Rule::Address,
         format!(
             "host {:?} has an address that is not public ({class}); the operator can allow it: allow_hosts = [\"{}\"] under [egress]",
@@ -263,26 +230,26 @@ fn refused_address(target: &Target, class: &str) -> DialError {
     ))
 }
 
-fn failed_to_send(target: &Target, error: reqwest::Error) -> DialError {
+fn failed_to_send(target: &Target, error: reqwest::Error) -> WireError {
     let error = error.without_url();
     if let Some(NotPublic(class)) = chain(&error).find_map(|cause| cause.downcast_ref::<NotPublic>()) {
         return refused_address(target, class);
     }
     if error.is_builder() || error.is_request() && chain(&error).any(|cause| cause.is::<http::uri::InvalidUri>()) {
-        return DialError::Denied(Denial::new(Rule::Url, format!("the URL for {} cannot be sent", target.authority())));
+        return WireError::Denied(Denial::new(Rule::Url, format!("the URL for {} cannot be sent", target.authority())));
     }
     let text = format!("{}: {}", target.authority(), causes(&error));
     match (error.is_connect(), error.is_timeout()) {
-        (true, true) => DialError::NotSent(HttpError::Timeout(format!("no connection to {text}"))),
-        (true, false) => DialError::NotSent(HttpError::Unreachable(text)),
-        (false, true) => DialError::Unsure(HttpError::Timeout(text)),
-        (false, false) => DialError::Unsure(HttpError::Unreachable(text)),
+        (true, true) => WireError::NotSent(HttpError::Timeout(format!("no connection to {text}"))),
+        (true, false) => WireError::NotSent(HttpError::Unreachable(text)),
+        (false, true) => WireError::Unsure(HttpError::Timeout(text)),
+        (false, false) => WireError::Unsure(HttpError::Unreachable(text)),
     }
 }
 
-fn broke_off(target: &Target, error: reqwest::Error) -> DialError {
+fn broke_off(target: &Target, error: reqwest::Error) -> WireError {
     let text = format!("{}: {}", target.authority(), causes(&error.without_url()));
-    DialError::Unsure(HttpError::Truncated(text))
+    WireError::Unsure(HttpError::Truncated(text))
 }
 
 fn slow(target: &Target, what: &str, limit: std::time::Duration) -> HttpError {

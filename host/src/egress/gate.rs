@@ -17,6 +17,7 @@ use super::pace::PauseStore;
 use super::patterns::PatternError;
 use super::policy::{Operator, Policy};
 use super::session::{Parts, Session};
+use super::wire::{Tape, Wire};
 use crate::domain::{AuthKind, AuthScheme, IntegrationId, Manifest, OAuth2};
 
 /// The gate cannot be set up.
@@ -58,7 +59,7 @@ pub enum OpenError {
 }
 
 /// What a session is opened for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct SessionSpec<'a> {
     /// Whose credentials, pace and pauses.
     pub integration: IntegrationId,
@@ -70,13 +71,15 @@ pub struct SessionSpec<'a> {
     pub config: &'a Value,
     /// How many requests.
     pub budget: RequestBudget,
+    /// Writes down what passes, if anybody wants it.
+    pub tape: Option<Arc<dyn Tape>>,
 }
 
 /// The one way out. One per process.
 pub struct Gate {
     config: Arc<EgressConfig>,
     operator: Operator,
-    dialer: Arc<Dialer>,
+    wire: Arc<dyn Wire>,
     credentials: Arc<dyn CredentialStore>,
     pauses: Arc<dyn PauseStore>,
     lanes: Lanes,
@@ -105,9 +108,20 @@ impl Gate {
         pauses: Arc<dyn PauseStore>,
         lookup: Arc<dyn Lookup>,
     ) -> Result<Self, GateError> {
-        let dialer = Arc::new(Dialer::new(&config, lookup).map_err(GateError)?);
+        let dialer = Dialer::new(&config, lookup).map_err(GateError)?;
+        Ok(Self::over(config, credentials, pauses, Arc::new(dialer)))
+    }
+
+    /// A gate whose requests are carried by something else than sockets, such as a cassette.
+    #[must_use]
+    pub fn over(
+        config: EgressConfig,
+        credentials: Arc<dyn CredentialStore>,
+        pauses: Arc<dyn PauseStore>,
+        wire: Arc<dyn Wire>,
+    ) -> Self {
         let operator = Operator::new(&config);
-        Ok(Self { config: Arc::new(config), operator, dialer, credentials, pauses, lanes: Lanes::default() })
+        Self { config: Arc::new(config), operator, wire, credentials, pauses, lanes: Lanes::default() }
     }
 
     /// Opens the way out for one run: reads the credentials and any pause that another host was told to make.
@@ -140,7 +154,7 @@ impl Gate {
         let keys = Keys {
             ring: Arc::clone(&lane.ring),
             grant,
-            dialer: Arc::clone(&self.dialer),
+            wire: Arc::clone(&self.wire),
             limits: self.config.limits.clone(),
         };
         Ok(Arc::new(Session::new(Parts {
@@ -153,6 +167,7 @@ impl Gate {
             keys: Arc::new(keys),
             pauses: Arc::clone(&self.pauses),
             budget: spec.budget,
+            tape: spec.tape,
         })))
     }
 }

@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep};
 
 use super::config::Limits;
 use super::credentials::{CredentialStore, Credentials, StoreError, field};
-use super::dial::Dialer;
 use super::inject;
 use super::oauth::{Grant, GrantError};
 use super::pace::now_ms;
+use super::wire::Wire;
 use crate::domain::IntegrationId;
 use crate::domain::http::HttpError;
 use crate::secrets::Redactor;
@@ -122,7 +122,7 @@ impl Keyring {
 pub(super) struct Keys {
     pub(super) ring: Arc<Keyring>,
     pub(super) grant: Option<Grant>,
-    pub(super) dialer: Arc<Dialer>,
+    pub(super) wire: Arc<dyn Wire>,
     pub(super) limits: Limits,
 }
 
@@ -202,7 +202,7 @@ impl Keys {
         if self.serves(&from, refused) {
             return Ok(from);
         }
-        match grant.request(&self.dialer, &from).await {
+        match grant.request(&*self.wire, &from).await {
             Ok(changes) => {
                 self.ring.remember(
                     changes

@@ -15,11 +15,11 @@ use serde_json::Value;
 
 use super::credentials::{Credentials, field};
 use super::denial::Denial;
-use super::dial::{DialError, Dialer, Outgoing};
 use super::pace::now_ms;
 use super::patterns::{self, PatternError};
 use super::policy::Operator;
 use super::target::Target;
+use super::wire::{Errand, Outgoing, Wire, WireError};
 use crate::domain::OAuth2;
 use crate::domain::http::HttpError;
 
@@ -69,7 +69,7 @@ impl Grant {
     /// have been used up by a request whose answer got lost.
     pub(super) async fn request(
         &self,
-        dialer: &Dialer,
+        wire: &dyn Wire,
         credentials: &Credentials,
     ) -> Result<Vec<(String, SecretString)>, GrantError> {
         let missing = |name: &str| GrantError::Refused(format!("credential field {name:?} is missing"));
@@ -83,7 +83,7 @@ impl Grant {
             client = client.set_client_secret(ClientSecret::new(secret.to_owned()));
         }
         let status = AtomicU16::new(0);
-        let http = Wire { endpoint: &self.endpoint, dialer, status: &status };
+        let http = Client { endpoint: &self.endpoint, wire, status: &status };
         let refresh_token = credentials.get(field::REFRESH_TOKEN).filter(|_| self.refresh_token);
         let answer = match refresh_token {
             Some(token) => {
@@ -100,7 +100,7 @@ impl Grant {
     }
 
     /// Of the provider's own words only the error code is used: descriptions repeat what was sent.
-    fn explain(&self, error: RequestTokenError<DialError, BasicErrorResponse>, status: u16) -> GrantError {
+    fn explain(&self, error: RequestTokenError<WireError, BasicErrorResponse>, status: u16) -> GrantError {
         let endpoint = self.endpoint.authority();
         let code = match error {
             RequestTokenError::Request(error) => return GrantError::Failed(error.into()),
@@ -120,25 +120,31 @@ impl Grant {
     }
 }
 
-/// The dialer as the OAuth library wants it.
-struct Wire<'a> {
+/// The wire as the OAuth library wants it.
+struct Client<'a> {
     endpoint: &'a Target,
-    dialer: &'a Dialer,
+    wire: &'a dyn Wire,
     /// Where the status of the answer is left: the library keeps it to itself.
     status: &'a AtomicU16,
 }
 
-impl<'c> AsyncHttpClient<'c> for Wire<'_> {
-    type Error = DialError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, DialError>> + Send + 'c>>;
+impl<'c> AsyncHttpClient<'c> for Client<'_> {
+    type Error = WireError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, WireError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let (headers, body) = (head.headers, body.into());
-            let outgoing =
-                Outgoing { method: &head.method, target: self.endpoint, headers: &headers, body: Some(&body) };
-            let incoming = self.dialer.send(outgoing).await?;
+            let outgoing = Outgoing {
+                method: &head.method,
+                headers: &headers,
+                body: Some(&body),
+                errand: Errand::Token,
+                target: self.endpoint,
+                credential: None,
+            };
+            let incoming = self.wire.send(outgoing).await?;
             self.status.store(incoming.status.as_u16(), Ordering::Relaxed);
             let mut response = HttpResponse::new(incoming.body.to_vec());
             *response.status_mut() = incoming.status;

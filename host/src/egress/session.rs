@@ -13,7 +13,6 @@ use super::budget::{Account, Counters, RequestBudget, Stats};
 use super::config::EgressConfig;
 use super::credentials::Credentials;
 use super::denial::{Denial, Rule};
-use super::dial::{DialError, Incoming, Outgoing};
 use super::headers;
 use super::inject::Slot;
 use super::keyring::Keys;
@@ -23,6 +22,7 @@ use super::policy::Policy;
 use super::prepare::Prepared;
 use super::redirect;
 use super::retry::{self, Delays};
+use super::wire::{Errand, Exchange, Incoming, Outgoing, Tape, WireError};
 use crate::domain::IntegrationId;
 use crate::domain::http::{Http, HttpError, Request, Response};
 
@@ -40,6 +40,7 @@ pub(super) struct Parts {
     pub(super) keys: Arc<Keys>,
     pub(super) pauses: Arc<dyn PauseStore>,
     pub(super) budget: RequestBudget,
+    pub(super) tape: Option<Arc<dyn Tape>>,
 }
 
 /// The way out of one run, bound to its integration, credentials and budget.
@@ -135,9 +136,9 @@ impl Session {
                         retry::is_transient(status, prepared.idempotent)
                     }
                 }
-                Err(DialError::NotSent(_)) => true,
-                Err(DialError::Unsure(_)) => prepared.idempotent,
-                Err(DialError::Denied(_) | DialError::Final(_)) => false,
+                Err(WireError::NotSent(_)) => true,
+                Err(WireError::Unsure(_)) => prepared.idempotent,
+                Err(WireError::Denied(_) | WireError::Final(_)) => false,
             };
             let delay = if repeatable { delays.next().filter(|_| self.parts.lane.retries.pay()) } else { None };
             match (delay, walked) {
@@ -146,33 +147,27 @@ impl Session {
                     sleep(delay).await;
                 }
                 (None, Ok(walked)) => return Ok(walked.incoming),
-                (None, Err(DialError::Denied(denial))) => return Err(self.denied(denial)),
+                (None, Err(WireError::Denied(denial))) => return Err(self.denied(denial)),
                 (None, Err(error)) => return Err(error.into()),
             }
         }
     }
 
     /// Sends and walks redirects, each hop through the whole policy.
-    async fn walk(&self, prepared: &Prepared, credentials: &Credentials) -> Result<Walked, DialError> {
+    async fn walk(&self, prepared: &Prepared, credentials: &Credentials) -> Result<Walked, WireError> {
         let most = self.parts.config.limits.redirects;
         let mut target = prepared.target.clone();
         for hop in 0..=most {
             let home = target.same_origin(&prepared.target);
-            let mut headers =
-                if home { prepared.headers.clone() } else { headers::for_another_host(&prepared.headers) };
+            let for_others = (!home).then(|| headers::for_another_host(&prepared.headers));
             let authenticated = home && self.parts.policy.may_see_credential(&target);
-            let mut dialled = target.clone();
-            if authenticated {
-                self.parts
-                    .slot
-                    .write(credentials, &mut dialled, &mut headers)
-                    .map_err(|why| DialError::Final(HttpError::Unauthorized(why)))?;
-            }
             let outgoing = Outgoing {
                 method: &prepared.method,
-                target: &dialled,
-                headers: &headers,
+                headers: for_others.as_ref().unwrap_or(&prepared.headers),
                 body: prepared.body.as_ref(),
+                errand: Errand::Data,
+                target: &target,
+                credential: authenticated.then_some((&self.parts.slot, credentials)),
             };
             let incoming = self.hop(outgoing).await?;
             let next = redirect::next_hop(
@@ -183,14 +178,14 @@ impl Session {
                 self.parts.slot.query(),
                 &self.parts.lane.ring.masks().text,
             );
-            match next.map_err(DialError::Denied)? {
+            match next.map_err(WireError::Denied)? {
                 None => {
                     return Ok(Walked { incoming, authenticated: authenticated && self.parts.slot != Slot::Nothing });
                 }
                 Some(_) if hop == most => break,
                 Some(next) => {
                     self.parts.policy.check(&next).map_err(|denial| {
-                        DialError::Denied(Denial {
+                        WireError::Denied(Denial {
                             message: format!("after a redirect of {}: {denial}", target.authority()),
                             ..denial
                         })
@@ -199,24 +194,27 @@ impl Session {
                 }
             }
         }
-        Err(DialError::Denied(Denial::new(
+        Err(WireError::Denied(Denial::new(
             Rule::Redirect,
             format!("{} redirects more than {most} times", prepared.target.authority()),
         )))
     }
 
     /// One request on the wire, when its time has come.
-    async fn hop(&self, outgoing: Outgoing<'_>) -> Result<Incoming, DialError> {
+    async fn hop(&self, outgoing: Outgoing<'_>) -> Result<Incoming, WireError> {
         let provider = &self.parts.provider;
         let waited = self.parts.lane.pace.admit(self.parts.config.limits.max_inline_wait).await;
-        let waited = waited.map_err(|TooLong(seconds)| DialError::Final(rate_limited(seconds)))?;
+        let waited = waited.map_err(|TooLong(seconds)| WireError::Final(rate_limited(seconds)))?;
         metrics::histogram!("syncline_rate_limit_wait_seconds").record(waited.as_secs_f64());
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         self.counters.bytes_out.fetch_add(outgoing.body.map_or(0, |body| body.len() as u64), Ordering::Relaxed);
 
         let started = Instant::now();
-        let answer = self.parts.keys.dialer.send(outgoing).await;
+        let answer = self.parts.keys.wire.send(outgoing).await;
         let took = started.elapsed();
+        if let Some(tape) = &self.parts.tape {
+            tape.exchanged(self.exchange_of(outgoing, &answer, took));
+        }
         let class = answer.as_ref().map_or("none", |incoming| status_class(incoming.status));
         metrics::counter!("syncline_http_requests_total", "provider" => provider.clone(), "status_class" => class)
             .increment(1);
@@ -250,6 +248,33 @@ impl Session {
             self.parts.pauses.pause_until(self.parts.integration, until).await;
         }
         Some(pause)
+    }
+
+    /// What may be written down of a hop: no credential that this integration has or had, wherever it turns up.
+    fn exchange_of(
+        &self,
+        outgoing: Outgoing<'_>,
+        answer: &Result<Incoming, WireError>,
+        took: Duration,
+    ) -> Exchange {
+        let masks = self.parts.lane.ring.masks();
+        let clean = |body: &Bytes| masks.text.redact_bytes(body).map_or_else(|| body.clone(), Bytes::from);
+        let answer = match answer {
+            Ok(incoming) => Ok(Response {
+                status: incoming.status.as_u16(),
+                headers: headers::for_guest(&incoming.headers, &masks.text),
+                body: clean(&incoming.body),
+            }),
+            Err(error) => Err(self.without_secrets(error.clone().into())),
+        };
+        Exchange {
+            method: outgoing.method.to_string(),
+            url: self.redact(outgoing.url().as_str()),
+            headers: headers::for_guest(outgoing.headers, &masks.text),
+            body: outgoing.body.map(clean),
+            answer,
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }
     }
 
     fn for_guest(&self, incoming: Incoming) -> Response {

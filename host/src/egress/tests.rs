@@ -96,6 +96,7 @@ impl World {
             auth: None,
             config: &config,
             budget,
+            tape: None,
         })
         .await
     }

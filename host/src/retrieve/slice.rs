@@ -1,7 +1,5 @@
 //! One slice of a run: fetch a page, commit it, go on, until there is no more, the slice is used up, or something fails.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +10,7 @@ use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
 use crate::domain::schedule::{backoff, spread};
 use crate::domain::{
-    CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, ProviderError, SyncMode, batch, classify,
+    CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, Progress, ProviderError, SyncMode, batch, classify,
 };
 use crate::egress::{OpenError, Session, SessionSpec};
 use crate::queue::QueueName;
@@ -42,11 +40,9 @@ struct Work<'a> {
     session: Arc<Session>,
     call: CallContext,
     cursor: Option<Cursor>,
-    /// Hashes of the cursors of this slice.
-    seen: HashSet<u64>,
+    progress: Progress,
     pass_seq: i64,
     pages: u32,
-    empty_pages: u32,
     rewinds: u32,
     cpu: Duration,
     /// Requests that a commit has counted already.
@@ -103,6 +99,7 @@ impl Retriever {
             auth: Some(claim.auth.as_str()).filter(|name| !name.is_empty()),
             config: &config,
             budget: self.options.requests,
+            tape: None,
         };
         let session = match self.gate.session(spec).await {
             Ok(session) => session,
@@ -121,9 +118,10 @@ impl Retriever {
             http: Arc::clone(&session) as _,
             log: Arc::new(GuestLog::new(Arc::new(move |text| redactor.redact(text)))),
             limits: self.catalog.engine().limits(),
+            moment: None,
         };
         let cursor = claim.cursor.clone();
-        let seen = cursor.iter().map(fingerprint).collect();
+        let progress = Progress::new(cursor.as_ref(), self.options.stall_pages);
         Ok(Work {
             retriever: self,
             claim,
@@ -131,10 +129,9 @@ impl Retriever {
             session,
             call,
             cursor,
-            seen,
+            progress,
             pass_seq: claim.pass_seq,
             pages: 0,
-            empty_pages: 0,
             rewinds: 0,
             cpu: Duration::ZERO,
             requests_counted: 0,
@@ -177,7 +174,7 @@ impl Work<'_> {
                 self.connector.fetch(&self.call, &self.claim.object_name, self.cursor.as_ref()).await;
             self.cpu += report.cpu;
             histogram!("syncline_page_duration_seconds", "phase" => "fetch").record(began.elapsed());
-            let answer = answer.and_then(|page| self.judge(page));
+            let answer = answer.and_then(|page| self.progress.judge(&page).map(|()| page));
             let page = match answer {
                 Ok(page) => page,
                 Err(error) => match self.after(error).await {
@@ -217,21 +214,6 @@ impl Work<'_> {
                 return End::GiveBack { delay: BACK_PRESSURE, slice: true, reason: "landing has to catch up" };
             }
         }
-    }
-
-    /// Checks what only the run can know: that its cursors lead somewhere.
-    fn judge(&mut self, page: Page) -> Result<Page, CallError> {
-        let waits = page.wait_seconds.is_some();
-        if page.more && !waits && !self.seen.insert(fingerprint(&page.cursor)) {
-            let text = "the cursor came before in this run although there is more to read".to_owned();
-            return Err(CallError::Fault(FaultKind::Stalled, text));
-        }
-        self.empty_pages = if page.more && !waits && page.interactions.is_empty() { self.empty_pages + 1 } else { 0 };
-        if self.empty_pages > self.retriever.options.stall_pages {
-            let text = format!("{} empty pages in a row although there is more to read", self.empty_pages);
-            return Err(CallError::Fault(FaultKind::Stalled, text));
-        }
-        Ok(page)
     }
 
     async fn commit(&mut self, page: Page) -> Result<(), NotCommitted> {
@@ -330,7 +312,7 @@ impl Work<'_> {
                         if commit.pass_ends {
                             self.pass_seq = seq;
                         }
-                        self.seen.clear();
+                        self.progress.rewound();
                         self.cursor = commit.cursor;
                         None
                     }
@@ -419,10 +401,4 @@ fn end(claim: &Claim, options: &RetrieveOptions, outcome: Outcome, requests: i64
         spread(claim.lease.object, Duration::from_secs(1)).as_secs_f64()
     };
     End::Finish(Box::new(Finish { outcome, interval_share, due_in, fails, requests, guest_log }))
-}
-
-fn fingerprint(cursor: &Cursor) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    cursor.0.hash(&mut hasher);
-    hasher.finish()
 }

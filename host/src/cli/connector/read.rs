@@ -132,7 +132,7 @@ pub(super) async fn run(args: &ConnectorReadArgs, config: &Config, context: &mut
     }
     summary.cursor = cursor.map(|cursor| cursor.0);
     if args.diagnostics {
-        let stats = probe.session.stats();
+        let stats = probe.line.session.stats();
         (used.requests, used.retries) = (stats.requests, stats.retries);
         (used.bytes_in, used.denied) = (stats.bytes_in, stats.denied);
         summary.diagnostics = Some(used);

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::connector::{Connector, Pin};
 use crate::domain::IntegrationId;
 use crate::egress::{CredentialStore as _, field};
+use crate::kit::line::Setting;
 use crate::store::Store;
 use crate::store::admin::{IntegrationRow, ObjectFilter, Scope};
 
@@ -49,7 +50,11 @@ impl Stored {
         let gate = app::gate(config, &self.keeper).map_err(|error| probe::no_gate(&error))?;
         let connector = std::sync::Arc::clone(&self.connector);
         let page_size = config.retrieve.page_records;
-        Probe::open(config, &gate, self.id(), connector, &self.settings, &self.row.auth, page_size).await
+        let setting = Setting {
+            integration: self.id(),
+            ..Setting::of(&self.settings, &self.row.auth, page_size, probe::budget(config))
+        };
+        Probe::open(&gate, connector, setting).await
     }
 }
 
@@ -121,7 +126,7 @@ pub(super) async fn set_credentials(args: &SetCredentialsArgs, context: &mut Con
     fit::complete(&secrets, scheme, manifest)?;
     let connection = Connection { config: stored.settings.clone(), auth: stored.row.auth.clone(), secrets };
     let connector = std::sync::Arc::clone(&stored.connector);
-    let probe = Probe::in_memory(&config, connector, &connection, config.retrieve.page_records).await?;
+    let probe = Probe::in_memory(&config, connector, &connection, config.retrieve.page_records, None).await?;
     probe.check().await?;
     let sealed = stored.keeper.seal(stored.id(), &probe.credentials().await?)?;
     store.set_credentials(stored.id(), &sealed).await?;

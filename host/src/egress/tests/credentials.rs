@@ -93,6 +93,7 @@ async fn budgets_end_a_page_and_a_run() {
         auth: Some("default"),
         config: &config,
         budget,
+        tape: None,
     };
     let session = world.gate().session(spec).await.unwrap();
     let url = "https://api.acme.test/";
@@ -134,6 +135,7 @@ async fn a_session_says_what_is_missing() {
         auth: Some("sso"),
         config: &none,
         budget: RequestBudget::default(),
+        tape: None,
     };
     let error = gate.session(spec).await.map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), "connector \"acme\" has no auth scheme \"sso\"; it has \"default\"");

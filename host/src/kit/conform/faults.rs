@@ -1,0 +1,189 @@
+//! The fault matrix: in the place of every answer, everything that goes wrong outside.
+
+use std::sync::Arc;
+
+use super::baseline::{Baseline, Recorded, fetch, player_at};
+use super::report::{Failure, Tally};
+use super::stage::Stage;
+use super::wires::{Fault, Faulty, RETRY_AFTER_SECONDS};
+use super::{calls_of, checks, mutate, resume};
+use crate::domain::outcome::Verdict;
+use crate::domain::{CallError, Outcome, Page, classify};
+use crate::egress::Incoming;
+use crate::kit::cassette::play;
+use crate::kit::reading::{Reading, Step, Table};
+
+/// Pages that a reading may take to get over a fault.
+const MOST_PAGES: u32 = 500;
+
+pub(super) async fn judge(stage: &Stage<'_>, baseline: &Baseline, tally: &mut Tally) {
+    let name = baseline.object.name.as_str();
+    for recorded in baseline.tried() {
+        for at in 0..recorded.exchanges {
+            for fault in Fault::ALL {
+                let Some(tried) = attempt(stage, baseline, recorded, at, fault).await else { continue };
+                tally.case(fault.check(), name, tried.class);
+                if let Some(swallowed) = tried.swallowed {
+                    tally.case(checks::SWALLOWED_ERROR, name, swallowed);
+                }
+                if let Some(recovery) = tried.recovery {
+                    tally.case(checks::RECOVERY, name, recovery);
+                }
+            }
+        }
+    }
+}
+
+/// What a fault came to, by the checks that it concerns.
+struct Tried {
+    class: Result<(), Failure>,
+    swallowed: Option<Result<(), Failure>>,
+    recovery: Option<Result<(), Failure>>,
+}
+
+/// Replaces one answer and looks at what comes of it; `None` where the request did not come.
+async fn attempt(
+    stage: &Stage<'_>,
+    baseline: &Baseline,
+    recorded: &Recorded,
+    at: usize,
+    fault: Fault,
+) -> Option<Tried> {
+    let player = player_at(baseline, recorded);
+    let faulty = Arc::new(Faulty::new(Arc::clone(&player), at, fault, previous(baseline, recorded)));
+    let (line, recorder) = stage.replay(Arc::clone(&faulty) as _, stage.moment).await.ok()?;
+    let answer = fetch(&line, baseline, recorded.from.as_ref()).await;
+    if !faulty.hit() {
+        return None;
+    }
+    // Afterwards the fault is gone: the provider knows everything that the cassette holds.
+    let lines: Vec<String> = recorder.take().iter().map(mutate::shown).collect();
+    let told = |reason: String| Failure::new(format!("request {}: {fault}: {reason}", at + 1)).seen(lines.clone());
+    let error = match judged(baseline, recorded, answer) {
+        Ok(page) if resume::same(&recorded.page, &page).is_ok() => {
+            return Some(Tried { class: Ok(()), swallowed: Some(Ok(())), recovery: None });
+        }
+        Ok(page) => {
+            let swallowed = goes_on(stage, baseline, recorded, page).await;
+            return Some(Tried { class: Ok(()), swallowed: Some(swallowed.map_err(told)), recovery: None });
+        }
+        Err(error) => error,
+    };
+    let verdict = classify(error.clone(), true);
+    let class = expected(fault, &verdict).map_err(|what| told(format!("{what} ({error})")));
+    let recovery = match verdict {
+        // It goes on elsewhere, which a cassette does not hold; a second reading from the same place is the same.
+        Verdict::Rewind(_) => None,
+        Verdict::End(_) | Verdict::GiveBack(_) => {
+            Some(resume::again_at(stage, baseline, recorded).await.map_err(|why| told(format!("gone, and then: {why}"))))
+        }
+    };
+    Some(Tried { class, swallowed: None, recovery })
+}
+
+/// The page as the host sees it, which knows the cursors of this reading.
+fn judged(baseline: &Baseline, recorded: &Recorded, answer: Result<Page, CallError>) -> Result<Page, CallError> {
+    let mut reading = Reading::new(&baseline.object.name, None);
+    for earlier in baseline.pages.iter().take_while(|page| page.call < recorded.call) {
+        if earlier.page.more {
+            // Their judgement is told elsewhere.
+            let _ = reading.take(Ok(earlier.page.clone()));
+        } else {
+            reading = Reading::new(&baseline.object.name, Some(earlier.page.cursor.clone()));
+        }
+    }
+    let error = answer.as_ref().err().cloned();
+    match reading.take(answer) {
+        Step::Page(page) => Ok(page),
+        Step::Ended(_, error) => Err(error),
+        Step::Rewound => Err(error.unwrap_or_else(|| CallError::Host("a rewind without an error".to_owned()))),
+    }
+}
+
+/// Goes on from another page than the recorded one: does everything arrive all the same?
+async fn goes_on(stage: &Stage<'_>, baseline: &Baseline, recorded: &Recorded, page: Page) -> Result<(), String> {
+    let mut wanted = Table::default();
+    for page in baseline.pages.iter().skip_while(|page| page.call < recorded.call) {
+        wanted.land(&page.page);
+        if !page.page.more {
+            break;
+        }
+    }
+    let mut landed = Table::default();
+    landed.land(&page);
+    let mut more = page.more;
+    let player = player_at(baseline, recorded);
+    let opened = stage.replay(Arc::clone(&player) as _, stage.moment).await;
+    let (line, _) = opened.map_err(|error| error.to_string())?;
+    let mut reading = Reading::new(&baseline.object.name, Some(page.cursor));
+    while more && reading.pages < MOST_PAGES {
+        player.begin(
+            crate::kit::cassette::Function::Fetch,
+            Some(&baseline.object.name),
+            reading.cursor.as_ref().map(|cursor| cursor.0.as_str()),
+        );
+        match reading.step(&line).await.0 {
+            Step::Page(page) => {
+                landed.land(&page);
+                more = page.more;
+            }
+            Step::Rewound => {}
+            // The reading ends, and not as a success: nobody is told that it is complete.
+            Step::Ended(..) => return Ok(()),
+        }
+    }
+    let lost: Vec<&str> =
+        wanted.rows.keys().filter(|id| !landed.rows.contains_key(*id)).map(String::as_str).take(5).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(format!("became a page, and the reading ended as a success without {}", lost.join(", ")))
+}
+
+/// The last answer before a call.
+fn previous(baseline: &Baseline, recorded: &Recorded) -> Option<Incoming> {
+    let calls: Vec<_> = calls_of(&baseline.cassette, &baseline.object.name).collect();
+    let before = calls.iter().rev().find(|(place, _)| *place < recorded.call)?;
+    before.1.exchanges.iter().rev().find_map(|exchange| exchange.response.as_ref()).map(play::incoming)
+}
+
+/// Whether a fault was told as what it is.
+fn expected(fault: Fault, verdict: &Verdict) -> Result<(), String> {
+    let (told, class) = match verdict {
+        Verdict::End(Outcome::NeedsAuth { class, .. }) if class == "unauthorized" => ("needs-auth", ""),
+        Verdict::End(Outcome::Forbidden { .. }) => ("forbidden", ""),
+        Verdict::End(Outcome::RateLimited { retry_after_ms }) => {
+            let right = retry_after_ms.map(|ms| ms.unsigned_abs()) == Some(RETRY_AFTER_SECONDS * 1_000);
+            ("rate-limited", if right { "after" } else { "" })
+        }
+        Verdict::End(Outcome::Partial { class, .. } | Outcome::Failed { class, .. }) => ("failed", class.as_str()),
+        Verdict::End(outcome) => (outcome.state(), ""),
+        Verdict::Rewind(_) => ("cursor-expired", ""),
+        Verdict::GiveBack(_) => ("host", ""),
+    };
+    let any_error = matches!((told, class), ("failed", "unavailable" | "unexpected" | "other") | ("needs-auth", _));
+    let (right, should) = match fault {
+        Fault::Status(401) => (told == "needs-auth", "needs-auth (unauthorized)"),
+        Fault::Status(403) => (told == "forbidden", "forbidden"),
+        Fault::Status(404) => (
+            matches!((told, class), ("forbidden" | "cursor-expired", _) | ("failed", "unexpected" | "other")),
+            "unexpected, other, forbidden or cursor-expired",
+        ),
+        Fault::TooManyAfter => ((told, class) == ("rate-limited", "after"), "rate-limited, with the seconds of Retry-After"),
+        Fault::Status(429) => (told == "rate-limited", "rate-limited"),
+        Fault::Status(503) => (class == "unavailable" || told == "rate-limited", "unavailable or rate-limited"),
+        Fault::Status(_) | Fault::Timeout | Fault::CutBody => (class == "unavailable", "unavailable"),
+        Fault::EmptyBody | Fault::MalformedJson | Fault::HtmlPage | Fault::Redirect => {
+            (any_error, "an error: unexpected, unavailable or other")
+        }
+        Fault::Duplicate => (
+            any_error || matches!((told, class), ("failed", "cursor-stalled") | ("cursor-expired", _)),
+            "an error, or a page that loses nothing",
+        ),
+    };
+    if right {
+        return Ok(());
+    }
+    let what = if told == "failed" { class } else { told };
+    Err(format!("was told as {what}, and should be {should}"))
+}

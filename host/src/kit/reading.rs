@@ -1,0 +1,149 @@
+//! One reading of an object, page by page, judged as a host at work would judge it; and what it leaves.
+
+use std::collections::BTreeMap;
+
+use super::line::Line;
+use crate::connector::CallReport;
+use crate::domain::outcome::Verdict;
+use crate::domain::{CallError, Cursor, Interaction, Outcome, Page, Progress, RecordState, classify};
+
+/// Empty pages in a row before a reading counts as stalled.
+const MOST_EMPTY_PAGES: u32 = 50;
+
+/// Times a reading may be sent back to an earlier cursor.
+const MOST_REWINDS: u32 = 3;
+
+/// A reading in progress. Nothing but the cursor is carried from page to page.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// Name of the object.
+    pub object: String,
+    /// Where the next page begins.
+    pub cursor: Option<Cursor>,
+    /// Pages read so far.
+    pub pages: u32,
+    progress: Progress,
+    rewinds: u32,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A page; the reading goes on if it says that there is more.
+    Page(Page),
+    /// The provider no longer knows the cursor: the reading goes on from another one.
+    Rewound,
+    /// The reading ends here.
+    Ended(Outcome, CallError),
+}
+
+impl Reading {
+    /// A reading from a cursor; from the very beginning if none.
+    #[must_use]
+    pub fn new(object: &str, cursor: Option<Cursor>) -> Self {
+        let progress = Progress::new(cursor.as_ref(), MOST_EMPTY_PAGES);
+        Self { object: object.to_owned(), cursor, pages: 0, progress, rewinds: 0 }
+    }
+
+    /// Reads the next page.
+    pub async fn step(&mut self, line: &Line) -> (Step, CallReport) {
+        let (answer, report) = line.fetch(&self.object, self.cursor.as_ref()).await;
+        (self.take(answer), report)
+    }
+
+    /// Takes an answer into account that somebody else has fetched from [`cursor`](Self::cursor).
+    pub fn take(&mut self, answer: Result<Page, CallError>) -> Step {
+        let judged = answer.and_then(|page| self.progress.judge(&page).map(|()| page));
+        let error = match judged {
+            Ok(page) => {
+                self.pages += 1;
+                self.cursor = Some(page.cursor.clone());
+                return Step::Page(page);
+            }
+            Err(error) => error,
+        };
+        match classify(error.clone(), self.pages > 0) {
+            Verdict::Rewind(resume) if self.rewinds < MOST_REWINDS => {
+                self.rewinds += 1;
+                self.progress.rewound();
+                self.cursor = resume.map(Cursor);
+                Step::Rewound
+            }
+            Verdict::Rewind(_) => {
+                let message = "the provider keeps forgetting the cursor".to_owned();
+                Step::Ended(Outcome::Failed { class: "cursor-expired".to_owned(), message }, error)
+            }
+            Verdict::End(outcome) => Step::Ended(outcome, error),
+            Verdict::GiveBack(message) => {
+                Step::Ended(Outcome::Failed { class: "host".to_owned(), message }, error)
+            }
+        }
+    }
+}
+
+/// A record as it would have landed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landed {
+    /// Whether it exists.
+    pub state: RecordState,
+    /// When the provider changed it, as the connector says.
+    pub updated_at: Option<String>,
+    /// The provider's JSON.
+    pub data: String,
+    pass: u32,
+}
+
+/// Everything that would have landed, by id.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    /// The records.
+    pub rows: BTreeMap<String, Landed>,
+    pass: u32,
+}
+
+impl Table {
+    /// Lands a page: the later state of a record counts.
+    pub fn land(&mut self, page: &Page) {
+        for record in &page.interactions {
+            self.put(record);
+        }
+    }
+
+    fn put(&mut self, record: &Interaction) {
+        let landed = Landed {
+            state: record.state.clone(),
+            updated_at: record.updated_at.clone(),
+            data: record.data.clone(),
+            pass: self.pass,
+        };
+        self.rows.insert(record.id.clone(), landed);
+    }
+
+    /// A complete reading ends: what it did not meet is gone where deletes show by absence.
+    pub fn pass_ends(&mut self, by_absence: bool) {
+        if by_absence {
+            for row in self.rows.values_mut().filter(|row| row.pass != self.pass) {
+                row.state = RecordState::Deleted;
+            }
+        }
+        self.pass += 1;
+    }
+
+    /// What differs from another table, in words; the first few.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (id, row) in &self.rows {
+            match other.rows.get(id) {
+                None => found.push(format!("{id} is missing")),
+                Some(there) if (&there.state, &there.data) != (&row.state, &row.data) => {
+                    found.push(format!("{id} differs"));
+                }
+                Some(_) => {}
+            }
+        }
+        found.extend(other.rows.keys().filter(|id| !self.rows.contains_key(*id)).map(|id| format!("{id} is new")));
+        found.truncate(5);
+        found
+    }
+}
