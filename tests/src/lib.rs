@@ -1,9 +1,6 @@
-//! What the tests of Syncline stand on: providers that behave like the real ones, traps included.
-//!
-//! Nothing here is part of the product. The fakes are ordinary HTTP servers, so the host and its connectors are
-//! tested through the same sockets they use in production.
+//! What the tests of Syncline stand on: a whole Syncline on one machine, against providers that behave like the real
+//! ones. Nothing here is part of the product.
 
-#![allow(clippy::doc_markdown, reason = "HubSpot is a name, not code")]
 #![cfg_attr(
     test,
     allow(
@@ -15,5 +12,6 @@
     )
 )]
 
-pub mod fakes;
 pub mod rig;
+
+pub use syncline_fakes as fakes;

@@ -6,6 +6,7 @@ pub mod compare;
 mod guests;
 pub mod host;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use syncline::store::admin::{ObjectFilter, ObjectRow, RunFilter, RunRow};
 use syncline::store::{Store, StoreOptions};
 use tempfile::TempDir;
 
-use crate::fakes::{self, FakeProviders};
+use crate::fakes::{self, FakeProviders, schema::Provider};
 use backend::{Backend, Footing};
 use host::Host;
 
@@ -343,6 +344,8 @@ fn copy_plugins(to: &Path) -> Result<()> {
 fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders, dir: &Path) -> String {
     let interval = options.interval.as_millis();
     let lease = options.lease.as_millis();
+    let route = |(provider, addr): (&Provider, &SocketAddr)| format!("{:?} = \"http://{addr}\"\n", provider.host());
+    let routes: String = fakes.addrs().iter().map(route).collect();
     format!(
         "[host]\ndata_dir = {data:?}\ndrain = \"10s\"\n\
          {footing}\n\
@@ -352,15 +355,13 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
          [connectors]\ndir = {plugins:?}\n\
          [providers.hubspot]\nrate = \"1000/s\"\n[providers.salesforce]\nrate = \"1000/s\"\n\
          [egress]\nrate = \"1000/s\"\n\
-         [egress.routes]\n\"api.hubapi.com\" = \"http://{hubspot}\"\n\"*.my.salesforce.com\" = \"http://{salesforce}\"\n\
+         [egress.routes]\n{routes}\
          [http]\n{http}\n\
          {more}\n",
         data = dir.join("data"),
         plugins = dir.join("plugins"),
         footing = footing.configuration(),
         heartbeat = lease / 3,
-        hubspot = fakes.hubspot_addr,
-        salesforce = fakes.salesforce_addr,
         http = options.http.map_or("enabled = false".to_owned(), |port| format!("listen = \"127.0.0.1:{port}\"")),
         more = options.config,
     )

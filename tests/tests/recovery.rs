@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use syncline_tests::fakes::{self, Tenant};
+use syncline_tests::fakes::{self, Tenant, faults::Knobs};
 use syncline_tests::on_both_footings;
 use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::{Rig, RigOptions};
@@ -19,8 +19,7 @@ fn lively(backend: Backend) -> RigOptions {
             tenants: vec![Tenant::named("acme"), Tenant::named("globex")],
             records_per_object: 150,
             ties: 40,
-            index_lag_ms: 800,
-            late_commit_ms: 500,
+            knobs: Knobs { index_lag_ms: 800, late_commit_ms: 500, ..Knobs::default() },
             change_every_ms: Some(50),
             rotate_refresh_tokens: true,
             ..fakes::Options::default()

@@ -12,7 +12,7 @@ use clap::Parser;
 use serde_json::json;
 use syncline::domain::IntegrationId;
 use syncline::store::admin::RunFilter;
-use syncline_tests::fakes::{self, Tenant};
+use syncline_tests::fakes::{self, Tenant, faults::Knobs};
 use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::{Rig, RigOptions};
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,8 +56,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
             tenants: vec![Tenant::named("acme"), Tenant::named("globex")],
             records_per_object: 300,
             ties: 120,
-            index_lag_ms: 1_500,
-            late_commit_ms: 1_000,
+            knobs: Knobs { index_lag_ms: 1_500, late_commit_ms: 1_000, ..Knobs::default() },
             change_every_ms: Some(150),
             rotate_refresh_tokens: true,
             ..fakes::Options::default()

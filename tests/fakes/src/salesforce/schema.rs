@@ -1,0 +1,122 @@
+//! Salesforce's objects. Data only.
+
+use crate::schema::{Field, Key, Kind, Object, field};
+
+const OWNER: Field = field("OwnerId", Kind::Ref("User"));
+
+/// What the org holds.
+pub(crate) const OBJECTS: &[Object] = &[
+    Object {
+        name: "Account",
+        key: Key::Prefix("001"),
+        modified: "",
+        merges: true,
+        people: false,
+        fields: &[
+            field("Name", Kind::Company),
+            field("Website", Kind::Domain),
+            field("Industry", Kind::Pick(&["Technology", "Banking", "Agriculture", "Retail", "Education"])),
+            field("ParentId", Kind::Nothing),
+            field("Type", Kind::Pick(&["Prospect", "Customer - Direct", "Partner"])),
+            field("NumberOfEmployees", Kind::Count(9000)),
+            field("AnnualRevenue", Kind::Money),
+            field("Description", Kind::Text(160)),
+            OWNER,
+        ],
+    },
+    Object {
+        name: "Contact",
+        key: Key::Prefix("003"),
+        modified: "",
+        merges: true,
+        people: false,
+        fields: &[
+            field("FirstName", Kind::FirstName),
+            field("LastName", Kind::LastName),
+            field("Email", Kind::Email),
+            field("Phone", Kind::Phone),
+            field("Title", Kind::Pick(&["Buyer", "Engineer", "CFO", "Head of Sales"])),
+            field("AccountId", Kind::Ref("Account")),
+            field("Description", Kind::Text(200)),
+            OWNER,
+        ],
+    },
+    Object {
+        name: "Opportunity",
+        key: Key::Prefix("006"),
+        modified: "",
+        merges: false,
+        people: false,
+        fields: &[
+            field("Name", Kind::Company),
+            field("AccountId", Kind::Ref("Account")),
+            field("StageName", Kind::Pick(&["Prospecting", "Negotiation/Review", "Closed Won", "Closed Lost"])),
+            field("Amount", Kind::Money),
+            field("CloseDate", Kind::Date),
+            field("IsWon", Kind::Flag),
+            field("IsClosed", Kind::Flag),
+            OWNER,
+        ],
+    },
+    Object {
+        name: "Task",
+        key: Key::Prefix("00T"),
+        modified: "",
+        merges: false,
+        people: false,
+        fields: &[
+            field("Subject", Kind::Text(40)),
+            field("Description", Kind::Text(120)),
+            field("Status", Kind::Pick(&["Not Started", "In Progress", "Completed", "Deferred"])),
+            field("Priority", Kind::Pick(&["High", "Normal", "Low"])),
+            field("ActivityDate", Kind::Date),
+            field("WhoId", Kind::Ref("Contact")),
+            field("WhatId", Kind::Ref("Account")),
+            field("AccountId", Kind::Ref("Account")),
+            field("IsClosed", Kind::Flag),
+            field("IsArchived", Kind::Flag),
+            OWNER,
+        ],
+    },
+    Object {
+        name: "Note",
+        key: Key::Prefix("002"),
+        modified: "",
+        merges: false,
+        people: false,
+        fields: &[
+            field("Title", Kind::Text(40)),
+            field("Body", Kind::Text(400)),
+            field("ParentId", Kind::Ref("Account")),
+            OWNER,
+        ],
+    },
+    Object {
+        name: "Invoice__c",
+        key: Key::Prefix("a00"),
+        modified: "",
+        merges: false,
+        people: false,
+        fields: &[
+            field("Name", Kind::Text(20)),
+            field("Account__c", Kind::Ref("Account")),
+            field("Amount__c", Kind::Money),
+            field("Status__c", Kind::Pick(&["Draft", "Sent", "Paid"])),
+            field("Due__c", Kind::Date),
+            OWNER,
+        ],
+    },
+    Object {
+        name: "User",
+        key: Key::Prefix("005"),
+        modified: "",
+        merges: false,
+        people: true,
+        fields: &[
+            field("Username", Kind::Email),
+            field("Email", Kind::Email),
+            field("Name", Kind::FullName),
+            field("Title", Kind::Pick(&["Account Executive", "Manager", "Analyst"])),
+        ],
+    },
+];
