@@ -31,9 +31,9 @@ mod redirect;
 mod retry;
 mod session;
 mod target;
-mod wire;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use budget::{RequestBudget, Stats};
 pub use config::{EgressConfig, Limits};

@@ -124,8 +124,7 @@ impl Probe {
         let memory = line::in_memory(connection.secrets.iter().map(|(name, value)| (name.as_str(), value)));
         let gate = app::gate_over(config, Arc::clone(&memory) as _, Arc::new(MemoryPauses::default()))
             .map_err(|error| no_gate(&error))?;
-        let setting =
-            Setting { tape, ..Setting::of(&connection.config, &connection.auth, page_size, budget(config)) };
+        let setting = Setting { tape, ..Setting::of(&connection.config, &connection.auth, page_size, budget(config)) };
         Ok(Self { memory, ..Self::open(&gate, connector, setting).await? })
     }
 

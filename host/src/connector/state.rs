@@ -36,12 +36,7 @@ impl WasiView for State {
 }
 
 /// Opens a store for one call. WASI has clocks and random numbers; no environment, arguments, folders or sockets.
-pub(crate) fn open(
-    engine: &Engine,
-    cx: &CallContext,
-    streams: (&Pipe, &Pipe),
-    meter: &Arc<Meter>,
-) -> Store<State> {
+pub(crate) fn open(engine: &Engine, cx: &CallContext, streams: (&Pipe, &Pipe), meter: &Arc<Meter>) -> Store<State> {
     let (stdout, stderr) = streams;
     let limits = &cx.limits;
     let mut wasi = WasiCtx::builder();
@@ -58,14 +53,10 @@ pub(crate) fn open(
     let mut table = ResourceTable::new();
     table.set_max_capacity(HANDLES);
     let memory = MemoryGauge::new(limits.memory_bytes.min(engine.options().memory_bytes));
-    let mut store = Store::new(&engine.wasm, State {
-        http: Arc::clone(&cx.http),
-        log: Arc::clone(&cx.log),
-        requests: 0,
-        memory,
-        wasi,
-        table,
-    });
+    let mut store = Store::new(
+        &engine.wasm,
+        State { http: Arc::clone(&cx.http), log: Arc::clone(&cx.log), requests: 0, memory, wasi, table },
+    );
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(HANDLES);

@@ -57,13 +57,7 @@ mod tests {
     use super::*;
 
     fn page(cursor: &str, more: bool, wait_seconds: Option<u64>) -> Page {
-        Page {
-            interactions: Vec::new(),
-            cursor: Cursor(cursor.to_owned()),
-            more,
-            wait_seconds,
-            pass_complete: false,
-        }
+        Page { interactions: Vec::new(), cursor: Cursor(cursor.to_owned()), more, wait_seconds, pass_complete: false }
     }
 
     #[test]

@@ -77,7 +77,6 @@ impl Dialer {
             limits: config.limits.clone(),
         })
     }
-
 }
 
 #[async_trait::async_trait]
@@ -89,8 +88,7 @@ impl Wire for Dialer {
             let mut authenticated = target.clone();
             slot.write(credentials, &mut authenticated, &mut headers).map(|()| authenticated)
         });
-        let authenticated =
-            authenticated.transpose().map_err(|why| WireError::Final(HttpError::Unauthorized(why)))?;
+        let authenticated = authenticated.transpose().map_err(|why| WireError::Final(HttpError::Unauthorized(why)))?;
         let dialled = authenticated.as_ref().unwrap_or(target).url();
         let route = self.routes.iter().find(|(pattern, _)| matches_any(std::slice::from_ref(pattern), target));
         let (client, url) = match route {

@@ -251,12 +251,7 @@ impl Session {
     }
 
     /// What may be written down of a hop: no credential that this integration has or had, wherever it turns up.
-    fn exchange_of(
-        &self,
-        outgoing: Outgoing<'_>,
-        answer: &Result<Incoming, WireError>,
-        took: Duration,
-    ) -> Exchange {
+    fn exchange_of(&self, outgoing: Outgoing<'_>, answer: &Result<Incoming, WireError>, took: Duration) -> Exchange {
         let masks = self.parts.lane.ring.masks();
         let clean = |body: &Bytes| masks.text.redact_bytes(body).map_or_else(|| body.clone(), Bytes::from);
         let answer = match answer {

@@ -30,8 +30,8 @@ use super::cassette::{Cassette, Function};
 use super::control::{Control, ControlError};
 use crate::connector::Connector;
 use crate::egress::{EgressConfig, GateError, OpenError, RequestBudget};
-use report::{Report, Tally};
 use baseline::Truths;
+use report::{Report, Tally};
 use stage::Stage;
 
 /// What is to be proved.
@@ -114,7 +114,7 @@ pub async fn prove(subject: &Subject, tell: &mut (dyn FnMut(&str) + Send)) -> Re
         for baseline in &objects {
             let object = baseline.object.name.as_str();
             tell(&format!("{object}: {} pages, {} requests", baseline.pages.len(), baseline.requests()));
-            contract::pages(&stage, baseline, &mut tally);
+            contract::pages(baseline, &mut tally);
             contract::strangers(&stage, baseline, &mut tally).await;
             honesty::judge(baseline, baseline.truth.as_ref(), &mut tally);
             resume::judge(&stage, baseline, &mut tally).await;

@@ -95,20 +95,14 @@ impl Line {
 #[must_use]
 pub fn in_memory<'s>(secrets: impl IntoIterator<Item = (&'s str, &'s SecretString)>) -> Arc<MemoryCredentials> {
     let memory = Arc::new(MemoryCredentials::default());
-    let fields: Vec<(&str, &str)> =
-        secrets.into_iter().map(|(name, value)| (name, value.expose_secret())).collect();
+    let fields: Vec<(&str, &str)> = secrets.into_iter().map(|(name, value)| (name, value.expose_secret())).collect();
     memory.set(NOBODY, &fields);
     memory
 }
 
 /// A gate over a wire that needs no credentials: whatever the scheme asks for is there and worth nothing.
 #[must_use]
-pub fn gate_without_credentials(
-    config: EgressConfig,
-    manifest: &Manifest,
-    auth: &str,
-    wire: Arc<dyn Wire>,
-) -> Gate {
+pub fn gate_without_credentials(config: EgressConfig, manifest: &Manifest, auth: &str, wire: Arc<dyn Wire>) -> Gate {
     let memory = Arc::new(MemoryCredentials::default());
     let scheme = manifest.auth.iter().find(|scheme| auth.is_empty() || scheme.name == auth);
     if let Some(scheme) = scheme {

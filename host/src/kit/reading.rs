@@ -74,9 +74,7 @@ impl Reading {
                 Step::Ended(Outcome::Failed { class: "cursor-expired".to_owned(), message }, error)
             }
             Verdict::End(outcome) => Step::Ended(outcome, error),
-            Verdict::GiveBack(message) => {
-                Step::Ended(Outcome::Failed { class: "host".to_owned(), message }, error)
-            }
+            Verdict::GiveBack(message) => Step::Ended(Outcome::Failed { class: "host".to_owned(), message }, error),
         }
     }
 }

@@ -32,8 +32,7 @@ impl Recording {
     /// Begins at this time, in milliseconds since 1970.
     #[must_use]
     pub fn new(line: Line, recorder: Arc<Recorder>, now_ms: u64, config: serde_json::Value, auth: &str) -> Self {
-        let cassette =
-            Cassette::new(made(&line.connector), now_ms, config, auth.to_owned(), line.call.page_size);
+        let cassette = Cassette::new(made(&line.connector), now_ms, config, auth.to_owned(), line.call.page_size);
         Self { line, recorder, cassette }
     }
 

@@ -41,8 +41,7 @@ impl<'a> Singer<'a> {
     /// The SCHEMA message.
     #[must_use]
     pub fn schema(&self) -> String {
-        let mut schema: Map<String, Json> =
-            serde_json::from_str(&self.object.schema).unwrap_or_default();
+        let mut schema: Map<String, Json> = serde_json::from_str(&self.object.schema).unwrap_or_default();
         schema.entry("type").or_insert_with(|| json!("object"));
         let properties = schema.entry("properties").or_insert_with(|| json!({}));
         if let Some(properties) = properties.as_object_mut() {
@@ -131,10 +130,7 @@ mod tests {
         let object = object();
         let singer = Singer::new(&object);
         let line = singer.record(&record(RecordState::Present, r#"{"id":"p-1","n":12345678901234567890}"#)).unwrap();
-        assert_eq!(
-            line,
-            r#"{"type":"RECORD","stream":"people","record":{"id":"p-1","n":12345678901234567890}}"#
-        );
+        assert_eq!(line, r#"{"type":"RECORD","stream":"people","record":{"id":"p-1","n":12345678901234567890}}"#);
         let line = singer.record(&record(RecordState::Deleted, "")).unwrap();
         assert_eq!(
             line,

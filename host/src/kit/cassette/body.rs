@@ -52,7 +52,9 @@ impl Serialize for Body {
         match self.text() {
             Some(text) => match serde_json::from_str::<&RawValue>(text) {
                 // White space around the value is not part of it and would be lost.
-                Ok(json) if json.get().len() == text.len() && json.get() != "null" => map.serialize_entry("json", json)?,
+                Ok(json) if json.get().len() == text.len() && json.get() != "null" => {
+                    map.serialize_entry("json", json)?
+                }
                 _ => map.serialize_entry("text", text)?,
             },
             None => map.serialize_entry("base64", &BASE64_STANDARD.encode(&self.0))?,

@@ -161,7 +161,8 @@ fn clean(text: &str) -> String {
     let _ = url.set_password(None);
     url.set_fragment(None);
     if url.query_pairs().any(|(name, _)| tells(&name)) {
-        let kept: Vec<(String, String)> = url.query_pairs().filter(|(name, _)| !tells(name)).map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
+        let kept: Vec<(String, String)> =
+            url.query_pairs().filter(|(name, _)| !tells(name)).map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
         if kept.is_empty() {
             url.set_query(None);
         } else {

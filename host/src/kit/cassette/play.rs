@@ -107,8 +107,10 @@ impl Player {
             places.iter().find(|(place, _)| !state.played.contains_key(place)).map(|(place, _)| *place)
         };
         // An answer of this very call that was played before is nearer than one of another call.
-        let place =
-            fresh(&here).or_else(|| here.last().map(|(place, _)| *place)).or_else(|| fresh(&same)).or_else(|| same.last().map(|(place, _)| *place));
+        let place = fresh(&here)
+            .or_else(|| here.last().map(|(place, _)| *place))
+            .or_else(|| fresh(&same))
+            .or_else(|| same.last().map(|(place, _)| *place));
         let found = place.and_then(|place| {
             *state.played.entry(place).or_default() += 1;
             self.cassette.calls.get(place.0)?.exchanges.get(place.1)
@@ -140,9 +142,9 @@ impl Wire for Player {
         }
         let body = outgoing.body.cloned().unwrap_or_default();
         let asked = Asked { method: outgoing.method, url: outgoing.url(), body: &body };
-        let exchange = self.find(&asked).map_err(|miss| {
-            WireError::Denied(Denial { rule: Rule::Cassette, message: miss.to_string() })
-        })?;
+        let exchange = self
+            .find(&asked)
+            .map_err(|miss| WireError::Denied(Denial { rule: Rule::Cassette, message: miss.to_string() }))?;
         match (&exchange.response, &exchange.failure) {
             (Some(answer), _) => Ok(incoming(answer)),
             (None, Some(failure)) => Err(match failure.to_error() {
@@ -168,7 +170,12 @@ pub fn incoming(answer: &Answer) -> Incoming {
     }
     let body = answer.body.bytes();
     let encoded_bytes = body.len() as u64;
-    Incoming { status: StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY), headers, body, encoded_bytes }
+    Incoming {
+        status: StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY),
+        headers,
+        body,
+        encoded_bytes,
+    }
 }
 
 /// A request to find.
@@ -213,7 +220,8 @@ impl Asked<'_> {
                 let pairs = |url: &Url| -> BTreeMap<String, String> { url.query_pairs().into_owned().collect() };
                 let (old, new) = (pairs(&url), pairs(self.url));
                 for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
-                    let value = |of: &BTreeMap<String, String>| of.get(name).map_or("nothing".to_owned(), |v| format!("{v:?}"));
+                    let value =
+                        |of: &BTreeMap<String, String>| of.get(name).map_or("nothing".to_owned(), |v| format!("{v:?}"));
                     if old.get(name) != new.get(name) {
                         found.push(format!("query `{name}`: recorded {}, asked {}", value(&old), value(&new)));
                     }

@@ -32,9 +32,8 @@ pub fn scrub(cassette: &mut Cassette, fields: &[String]) {
     let clean = |text: &str| replace_all(text, &elsewhere);
     for call in &mut cassette.calls {
         call.cursor = call.cursor.as_deref().map(clean);
-        call.outcome = call.outcome.take().map(|outcome| {
-            serde_json::from_str(&clean(&outcome.to_string())).unwrap_or(outcome)
-        });
+        call.outcome =
+            call.outcome.take().map(|outcome| serde_json::from_str(&clean(&outcome.to_string())).unwrap_or(outcome));
     }
     for exchange in exchanges(cassette) {
         exchange.request.url = clean(&exchange.request.url);

@@ -65,7 +65,11 @@ impl Baseline {
     pub(super) fn tried(&self) -> impl Iterator<Item = &Recorded> {
         let (all, half) = (self.pages.len(), MOST_PAGES_EACH / 2);
         let few = all <= MOST_PAGES_EACH;
-        self.pages.iter().enumerate().filter(move |(place, _)| few || *place < half || *place >= all - half).map(|(_, page)| page)
+        self.pages
+            .iter()
+            .enumerate()
+            .filter(move |(place, _)| few || *place < half || *place >= all - half)
+            .map(|(_, page)| page)
     }
 }
 

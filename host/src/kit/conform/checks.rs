@@ -19,8 +19,7 @@ pub enum Family {
 
 impl Family {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 6] =
-        [Self::Contract, Self::Resume, Self::Faults, Self::Paging, Self::Limits, Self::Honesty];
+    pub const ALL: [Self; 6] = [Self::Contract, Self::Resume, Self::Faults, Self::Paging, Self::Limits, Self::Honesty];
 
     /// For people.
     #[must_use]

@@ -32,10 +32,8 @@ pub(super) async fn manifest(stage: &Stage<'_>, tally: &mut Tally) {
         let (again, report) = connector.describe(Some(moment)).await;
         let outcome = match again {
             Ok(manifest) if manifest == connector.manifest => Ok(()),
-            Ok(manifest) => Err(Failure::new("`describe` gave another manifest at another time").seen(vec![
-                format!("first: {:?}", connector.manifest),
-                format!("then:  {manifest:?}"),
-            ])),
+            Ok(manifest) => Err(Failure::new("`describe` gave another manifest at another time")
+                .seen(vec![format!("first: {:?}", connector.manifest), format!("then:  {manifest:?}")])),
             Err(error) => Err(Failure::new(format!("`describe` failed: {}", crate::domain::chain(&error)))),
         };
         tally.case(checks::DESCRIBE_STABLE, "", outcome);
@@ -127,9 +125,7 @@ fn whole(baseline: &Baseline, tally: &mut Tally) {
         // The gate's refusal, and a broken limit, are told where they belong.
         Some((CallError::Fault(FaultKind::Output | FaultKind::Contract, _), _)) => return,
         Some(_) if denied.is_some() => return,
-        Some((error, lines)) => {
-            Err(Failure::new(format!("reading failed: {error}")).seen(lines.clone()))
-        }
+        Some((error, lines)) => Err(Failure::new(format!("reading failed: {error}")).seen(lines.clone())),
         None if baseline.pages.is_empty() => Err(Failure::new("no page of it was read")),
         None => Ok(()),
     };

@@ -74,9 +74,9 @@ async fn attempt(
     let recovery = match verdict {
         // It goes on elsewhere, which a cassette does not hold; a second reading from the same place is the same.
         Verdict::Rewind(_) => None,
-        Verdict::End(_) | Verdict::GiveBack(_) => {
-            Some(resume::again_at(stage, baseline, recorded).await.map_err(|why| told(format!("gone, and then: {why}"))))
-        }
+        Verdict::End(_) | Verdict::GiveBack(_) => Some(
+            resume::again_at(stage, baseline, recorded).await.map_err(|why| told(format!("gone, and then: {why}"))),
+        ),
     };
     Some(Tried { class, swallowed: None, recovery })
 }
@@ -169,7 +169,9 @@ fn expected(fault: Fault, verdict: &Verdict) -> Result<(), String> {
             matches!((told, class), ("forbidden" | "cursor-expired", _) | ("failed", "unexpected" | "other")),
             "unexpected, other, forbidden or cursor-expired",
         ),
-        Fault::TooManyAfter => ((told, class) == ("rate-limited", "after"), "rate-limited, with the seconds of Retry-After"),
+        Fault::TooManyAfter => {
+            ((told, class) == ("rate-limited", "after"), "rate-limited, with the seconds of Retry-After")
+        }
         Fault::Status(429) => (told == "rate-limited", "rate-limited"),
         Fault::Status(503) => (class == "unavailable" || told == "rate-limited", "unavailable or rate-limited"),
         Fault::Status(_) | Fault::Timeout | Fault::CutBody => (class == "unavailable", "unavailable"),

@@ -21,8 +21,8 @@ const NEXT: [&str; 7] = ["next", "nextpage", "nextcursor", "nexturl", "nextrecor
 pub(super) fn judge(baseline: &Baseline, truth: Option<&BTreeMap<String, Truth>>, tally: &mut Tally) {
     let name = baseline.object.name.as_str();
     // Where the truth is known and everything arrived, an answer that sounds like more did not mean it.
-    let complete = truth
-        .is_some_and(|truth| truth::compare(&baseline.table, truth, baseline.object.deletes).missing == 0);
+    let complete =
+        truth.is_some_and(|truth| truth::compare(&baseline.table, truth, baseline.object.deletes).missing == 0);
     for ending in baseline.pages.iter().filter(|page| !page.page.more) {
         let Some(last) = exchanges(baseline, ending).last() else { continue };
         let said = if complete { None } else { says_more(last) };
@@ -33,7 +33,8 @@ pub(super) fn judge(baseline: &Baseline, truth: Option<&BTreeMap<String, Truth>>
         });
     }
     let records = baseline.pages.iter().map(|page| page.page.interactions.len()).sum::<usize>();
-    let held = baseline.pages.iter().flat_map(|page| exchanges(baseline, page)).find(|exchange| holds_records(exchange));
+    let held =
+        baseline.pages.iter().flat_map(|page| exchanges(baseline, page)).find(|exchange| holds_records(exchange));
     let exists = truth.is_none_or(|truth| !truth.is_empty());
     match held {
         Some(exchange) if exists => tally.holds(checks::EMPTY_OBJECT, name, records > 0, || {

@@ -12,7 +12,8 @@ pub(super) const NUMBERS: &str = "syncline_numbers";
 
 /// Text that gets lost wherever somebody is careless: beyond the basic plane, joined, right to left, escaped, a line end
 /// that JavaScript once knew and JSON did not.
-pub(super) const DIFFICULT: &str = "a\u{2028}\u{202e}\u{0301} \u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467} \u{10ffff} \"\\/ \u{7f} ß";
+pub(super) const DIFFICULT: &str =
+    "a\u{2028}\u{202e}\u{0301} \u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467} \u{10ffff} \"\\/ \u{7f} ß";
 
 /// Numbers that get lost wherever they pass through a double.
 pub(super) const EXACT: &str = "[12345678901234567890,1.10,9007199254740993,0.1234567890123456789,-0.0,1E+2]";
@@ -20,8 +21,7 @@ pub(super) const EXACT: &str = "[12345678901234567890,1.10,9007199254740993,0.12
 /// Adds the three members to every object of a JSON body; `None` if there is none.
 pub(super) fn with_unknown(body: &[u8]) -> Option<Vec<u8>> {
     let unicode = serde_json::to_string(DIFFICULT).ok()?;
-    let added =
-        format!("\"{UNKNOWN}\":{{\"nested\":[null,true,{{}}]}},\"{UNICODE}\":{unicode},\"{NUMBERS}\":{EXACT}");
+    let added = format!("\"{UNKNOWN}\":{{\"nested\":[null,true,{{}}]}},\"{UNICODE}\":{unicode},\"{NUMBERS}\":{EXACT}");
     let text = std::str::from_utf8(body).ok()?;
     let changed = walk(text, &mut |members| {
         members.push(added.clone());

@@ -256,13 +256,13 @@ impl Sync<'_> {
     }
 
     async fn later_and_read(&mut self, how: How) -> Result<(), Not> {
-        self.control.advance(BETWEEN_MS).await.map_err(|error| Not::Reachable(error.into()))?;
+        self.control.advance(BETWEEN_MS).await?;
         self.read(how).await
     }
 
     /// Reads to the end and lands what comes.
     async fn read(&mut self, how: How) -> Result<(), Not> {
-        let now_ms = self.control.status().await.map_err(|error| Not::Reachable(error.into()))?.now_ms;
+        let now_ms = self.control.status().await?.now_ms;
         let moment = Moment { now_ms: now_ms.saturating_add_signed(how.skew_ms), seed: now_ms };
         let watch = Arc::new(Watch::default());
         let line = self.stage.live(moment, how.page_size, Some(Arc::clone(&watch) as _)).await;
@@ -290,7 +290,7 @@ impl Sync<'_> {
                         return Ok(());
                     }
                     if let Some(seconds) = page.wait_seconds {
-                        self.control.advance(seconds * 1_000).await.map_err(|error| Not::Reachable(error.into()))?;
+                        self.control.advance(seconds * 1_000).await?;
                     } else if how.meanwhile == Meanwhile::Changes && reading.pages.is_multiple_of(2) {
                         self.change(2).await?;
                     }
@@ -311,6 +311,12 @@ enum Not {
     Proved(Failure),
     Possible(String),
     Reachable(ConformError),
+}
+
+impl From<ControlError> for Not {
+    fn from(error: ControlError) -> Self {
+        Self::Reachable(error.into())
+    }
 }
 
 /// Rings when a request has been answered, and keeps what passed.

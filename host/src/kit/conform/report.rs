@@ -272,7 +272,11 @@ fn lines(of: &[&&Finding]) -> String {
     }
     for finding in bad {
         let object = if finding.object.is_empty() { String::new() } else { format!("{}: ", finding.object) };
-        let count = if finding.failures > 1 { format!(" ({} of {} cases)", finding.failures, finding.cases) } else { String::new() };
+        let count = if finding.failures > 1 {
+            format!(" ({} of {} cases)", finding.failures, finding.cases)
+        } else {
+            String::new()
+        };
         text.push_str(&format!("         {object}{}{count}\n", finding.reason));
         for line in &finding.evidence {
             text.push_str(&format!("           {line}\n"));

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::sync::Notify;
 
 use super::checks::{self, Check};
@@ -79,7 +79,9 @@ impl Fault {
             }
             Self::Timeout => return Err(WireError::Unsure(HttpError::Timeout("no answer within 30 s".to_owned()))),
             Self::CutBody => {
-                return Err(WireError::Unsure(HttpError::Truncated("the connection was closed in the body".to_owned())));
+                return Err(WireError::Unsure(HttpError::Truncated(
+                    "the connection was closed in the body".to_owned(),
+                )));
             }
             Self::EmptyBody => reply(200, JSON, &[], Bytes::new()),
             Self::MalformedJson => reply(200, JSON, &[], Bytes::from_static(b"{\"results\": [{\"id\": \"1\", ")),
