@@ -61,6 +61,15 @@ impl Baseline {
         self.pages.iter().map(|page| page.exchanges).sum()
     }
 
+    /// The pages of the reading that a page belongs to.
+    pub(super) fn run_of(&self, recorded: &Recorded) -> &[Recorded] {
+        let ends = |page: &Recorded| !page.page.more;
+        let place = self.pages.iter().position(|page| page.call == recorded.call).unwrap_or(0);
+        let begin = self.pages.get(..place).unwrap_or_default().iter().rposition(ends).map_or(0, |before| before + 1);
+        let end = self.pages.iter().skip(place).position(ends).map_or(self.pages.len(), |after| place + after + 1);
+        self.pages.get(begin..end).unwrap_or_default()
+    }
+
     /// The pages that are tried one by one: all, or the first ones and the last ones of a long reading.
     pub(super) fn tried(&self) -> impl Iterator<Item = &Recorded> {
         let (all, half) = (self.pages.len(), MOST_PAGES_EACH / 2);
@@ -206,9 +215,14 @@ async fn replay(stage: &Stage<'_>, cassette: &Arc<Cassette>, object: ObjectType)
     for (place, call) in calls_of(cassette, &name) {
         let from = call.cursor.clone().map(Cursor);
         player.begin(Function::Fetch, Some(&name), call.cursor.as_deref());
-        let denied = line.session.stats().denied;
+        let (denied, missed) = (line.session.stats().denied, player.misses().len());
         let (answer, _) = line.fetch(&name, from.as_ref()).await;
         let exchanges = recorder.take();
+        if let Some(miss) = player.misses().get(missed) {
+            // What a cassette does not hold nobody can judge; that it asks something else the second time can be.
+            baseline.broke.get_or_insert((CallError::Host(miss.to_string()), Vec::new()));
+            continue;
+        }
         match answer {
             Ok(page) => {
                 baseline.table.land(&page);

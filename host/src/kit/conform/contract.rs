@@ -153,6 +153,8 @@ fn time(record: &Interaction) -> Result<(), String> {
 fn state(record: &Interaction, deletes: DeleteMode) -> Result<(), String> {
     match (&record.state, deletes) {
         (RecordState::Present, _) | (_, DeleteMode::Tombstones) => Ok(()),
+        // Whoever is told of some deletes passes them on; absence tells of the others.
+        (RecordState::Deleted, DeleteMode::ByAbsence) => Ok(()),
         (state, mode) => Err(format!("a record is {state:?}, and deletes of the object are `{}`", mode.as_str())),
     }
 }

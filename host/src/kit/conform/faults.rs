@@ -8,7 +8,7 @@ use super::stage::Stage;
 use super::wires::{Fault, Faulty, RETRY_AFTER_SECONDS};
 use super::{calls_of, checks, mutate, resume};
 use crate::domain::outcome::Verdict;
-use crate::domain::{CallError, Outcome, Page, classify};
+use crate::domain::{CallError, Cursor, Outcome, Page, classify};
 use crate::egress::Incoming;
 use crate::kit::cassette::play;
 use crate::kit::reading::{Reading, Step, Table};
@@ -64,16 +64,23 @@ async fn attempt(
             return Some(Tried { class: Ok(()), swallowed: Some(Ok(())), recovery: None });
         }
         Ok(page) => {
-            let swallowed = goes_on(stage, baseline, recorded, page).await;
-            return Some(Tried { class: Ok(()), swallowed: Some(swallowed.map_err(told)), recovery: None });
+            let lossless = goes_on(stage, baseline, recorded, page).await.map_err(told);
+            return Some(match fault {
+                // Nothing went wrong that could have been told: the answer was a good one, only not to this request.
+                Fault::Duplicate => Tried { class: lossless, swallowed: None, recovery: None },
+                _ => Tried { class: Ok(()), swallowed: Some(lossless), recovery: None },
+            });
         }
         Err(error) => error,
     };
     let verdict = classify(error.clone(), true);
     let class = expected(fault, &verdict).map_err(|what| told(format!("{what} ({error})")));
     let recovery = match verdict {
-        // It goes on elsewhere, which a cassette does not hold; a second reading from the same place is the same.
-        Verdict::Rewind(_) => None,
+        Verdict::Rewind(resume) => {
+            let elsewhere = rewound(stage, baseline, recorded, resume.map(Cursor)).await;
+            elsewhere
+                .map(|lossless| lossless.map_err(|why| told(format!("sent back to another cursor, and then: {why}"))))
+        }
         Verdict::End(_) | Verdict::GiveBack(_) => Some(
             resume::again_at(stage, baseline, recorded).await.map_err(|why| told(format!("gone, and then: {why}"))),
         ),
@@ -100,14 +107,53 @@ fn judged(baseline: &Baseline, recorded: &Recorded, answer: Result<Page, CallErr
     }
 }
 
+/// Goes on from the cursor that the connector itself asked for; `None` where a cassette cannot tell, because it does not
+/// hold what is then asked.
+async fn rewound(
+    stage: &Stage<'_>,
+    baseline: &Baseline,
+    recorded: &Recorded,
+    resume: Option<Cursor>,
+) -> Option<Result<(), String>> {
+    let player = Arc::new(play::Player::new(Arc::clone(&baseline.cassette)));
+    let (line, _) = stage.replay(Arc::clone(&player) as _, stage.moment).await.ok()?;
+    let mut landed = Table::default();
+    let run = baseline.run_of(recorded);
+    run.iter().take_while(|page| page.call < recorded.call).for_each(|page| landed.land(&page.page));
+    let mut reading = Reading::new(&baseline.object.name, resume);
+    while reading.pages < MOST_PAGES {
+        let step = reading.step(&line).await.0;
+        if !player.misses().is_empty() {
+            return None;
+        }
+        match step {
+            Step::Page(page) => {
+                landed.land(&page);
+                if !page.more {
+                    break;
+                }
+            }
+            Step::Rewound => {}
+            Step::Ended(..) => return Some(Ok(())),
+        }
+    }
+    let mut wanted = Table::default();
+    run.iter().for_each(|page| wanted.land(&page.page));
+    Some(lost(&wanted, &landed).map_or(Ok(()), |ids| Err(format!("the reading ended as a success without {ids}"))))
+}
+
+/// The first few records that did not arrive.
+fn lost(wanted: &Table, landed: &Table) -> Option<String> {
+    let lost: Vec<&str> =
+        wanted.rows.keys().filter(|id| !landed.rows.contains_key(*id)).map(String::as_str).take(5).collect();
+    (!lost.is_empty()).then(|| lost.join(", "))
+}
+
 /// Goes on from another page than the recorded one: does everything arrive all the same?
 async fn goes_on(stage: &Stage<'_>, baseline: &Baseline, recorded: &Recorded, page: Page) -> Result<(), String> {
     let mut wanted = Table::default();
-    for page in baseline.pages.iter().skip_while(|page| page.call < recorded.call) {
+    for page in baseline.run_of(recorded).iter().skip_while(|page| page.call < recorded.call) {
         wanted.land(&page.page);
-        if !page.page.more {
-            break;
-        }
     }
     let mut landed = Table::default();
     landed.land(&page);
@@ -132,12 +178,8 @@ async fn goes_on(stage: &Stage<'_>, baseline: &Baseline, recorded: &Recorded, pa
             Step::Ended(..) => return Ok(()),
         }
     }
-    let lost: Vec<&str> =
-        wanted.rows.keys().filter(|id| !landed.rows.contains_key(*id)).map(String::as_str).take(5).collect();
-    if lost.is_empty() {
-        return Ok(());
-    }
-    Err(format!("became a page, and the reading ended as a success without {}", lost.join(", ")))
+    lost(&wanted, &landed)
+        .map_or(Ok(()), |ids| Err(format!("became a page, and the reading ended as a success without {ids}")))
 }
 
 /// The last answer before a call.

@@ -270,13 +270,15 @@ impl Sync<'_> {
         let mut reading = Reading::new(&self.object.name, self.cursor.clone());
         while reading.pages < MOST_PAGES {
             if how.meanwhile == Meanwhile::Kills {
-                // Each page is begun, lost with its first request answered, and begun again.
-                watch.arm();
+                // Each page is begun, lost at the first, second or third of its requests, or with all of them answered
+                // and nothing committed, and begun again.
+                watch.arm(reading.pages % 3);
                 tokio::select! {
                     biased;
                     () = watch.answered.notified() => {}
                     _ = line.fetch(&self.object.name, reading.cursor.as_ref()) => {}
                 }
+                watch.disarm();
             }
             match reading.step(&line).await.0 {
                 Step::Page(page) => {
@@ -323,22 +325,33 @@ impl From<ControlError> for Not {
 #[derive(Default)]
 struct Watch {
     recorder: Recorder,
-    armed: Mutex<bool>,
+    /// Answers until the bell rings; none if it is not to ring.
+    left: Mutex<Option<u32>>,
     answered: Notify,
 }
 
 impl Watch {
-    fn arm(&self) {
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    fn disarm(&self) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Rings when so many more requests than one have been answered.
+    fn arm(&self, after: u32) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(after);
     }
 }
 
 impl Tape for Watch {
     fn exchanged(&self, exchange: egress::Exchange) {
         self.recorder.exchanged(exchange);
-        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::take(&mut *armed) {
-            self.answered.notify_one();
-        }
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = match *left {
+            Some(0) => {
+                self.answered.notify_one();
+                None
+            }
+            Some(more) => Some(more - 1),
+            None => None,
+        };
     }
 }
