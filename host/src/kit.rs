@@ -12,4 +12,5 @@ pub mod line;
 pub mod reading;
 pub mod recording;
 pub mod singer;
+pub mod synthetic;
 pub mod truth;
