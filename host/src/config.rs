@@ -8,7 +8,7 @@
 //! appears in an error, in `Debug` or in `config show`. Nothing here opens a database, a socket or a connector.
 
 mod error;
-mod excerpt;
+pub(crate) mod excerpt;
 mod layers;
 pub mod nearest;
 mod reader;

@@ -53,15 +53,15 @@ impl Ord for Excerpt {
 }
 
 /// A file's text, with the places in it that must not be shown.
-pub(super) struct FileText {
-    pub(super) path: PathBuf,
-    pub(super) text: String,
-    pub(super) hidden: Vec<Range<usize>>,
+pub(crate) struct FileText {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+    pub(crate) hidden: Vec<Range<usize>>,
 }
 
 impl FileText {
     /// The excerpt that shows the bytes of `span`, or its first line.
-    pub(super) fn excerpt(&self, span: &Range<usize>) -> Excerpt {
+    pub(crate) fn excerpt(&self, span: &Range<usize>) -> Excerpt {
         let start = span.start.min(self.text.len());
         let before = self.text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
