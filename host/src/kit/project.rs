@@ -72,6 +72,8 @@ pub struct Trial {
     pub objects: Vec<String>,
     /// The file that describes a synthetic provider.
     pub provider: Option<PathBuf>,
+    /// How late the provider may show a change, in milliseconds: what the connector promises to cope with.
+    pub index_lag_ms: u64,
     /// Recorded cassettes.
     pub cassettes: Vec<PathBuf>,
 }

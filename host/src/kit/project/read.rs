@@ -14,6 +14,9 @@ use crate::config::excerpt::FileText;
 use crate::config::nearest::nearest;
 use crate::config::{ConfigError, ConfigErrors, Place};
 
+/// The keys of `[test]`.
+const TRIAL: [&str; 7] = ["config", "auth", "secrets", "objects", "provider", "index_lag_ms", "cassettes"];
+
 /// A value and where it stands.
 type Item<'a> = Spanned<DeValue<'a>>;
 
@@ -102,7 +105,7 @@ impl Reader {
     }
 
     fn trial(&mut self, dir: &Path, table: &DeTable<'_>) -> Trial {
-        self.known("[test]", table, &["config", "auth", "secrets", "objects", "provider", "cassettes"]);
+        self.known("[test]", table, &TRIAL);
         let mut trial = Trial::default();
         for (name, item) in table {
             let key = format!("test.{}", name.get_ref());
@@ -112,6 +115,7 @@ impl Reader {
                 "secrets" => trial.secrets = self.texts_by_name(&key, item),
                 "objects" => trial.objects = self.texts(&key, item),
                 "provider" => trial.provider = self.text(&key, item).map(|path| dir.join(path)),
+                "index_lag_ms" => trial.index_lag_ms = self.milliseconds(&key, item).unwrap_or_default(),
                 "cassettes" => {
                     trial.cassettes = self.texts(&key, item).into_iter().map(|path| dir.join(path)).collect();
                 }
@@ -133,6 +137,17 @@ impl Reader {
                 None
             }
         }
+    }
+
+    fn milliseconds(&mut self, key: &str, item: &Item<'_>) -> Option<u64> {
+        let number = match item.get_ref() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            self.refuse(item.span(), format!("`{key}`: expected milliseconds, a whole number"), None);
+        }
+        number
     }
 
     fn texts(&mut self, key: &str, item: &Item<'_>) -> Vec<String> {

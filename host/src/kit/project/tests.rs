@@ -11,14 +11,15 @@ fn a_project_says_its_language_and_how_to_try_it() {
     let project = read(
         "[build]\nlanguage = \"python\"\n[test]\nconfig = { subdomain = \"acme\", pages = 5, rate = 0.5, on = [true] }\n\
          auth = \"token\"\nsecrets = { token = \"t\" }\nobjects = [\"people\"]\nprovider = \"provider.toml\"\n\
-         cassettes = [\"cassettes/people.json\"]\n",
+         index_lag_ms = 30_000\ncassettes = [\"cassettes/people.json\"]\n",
     )
     .unwrap();
     assert_eq!(project.language, Language::Python);
-    let Trial { config, auth, secrets, objects, provider, cassettes } = project.trial;
+    let Trial { config, auth, secrets, objects, provider, index_lag_ms, cassettes } = project.trial;
     assert_eq!(Json::Object(config), json!({"subdomain": "acme", "pages": 5, "rate": 0.5, "on": [true]}));
     assert_eq!((auth.as_deref(), secrets["token"].as_str(), objects), (Some("token"), "t", vec!["people".to_owned()]));
     assert_eq!(provider, Some(PathBuf::from("crm/provider.toml")));
+    assert_eq!(index_lag_ms, 30_000);
     assert_eq!(cassettes, [PathBuf::from("crm/cassettes/people.json")]);
 }
 
@@ -35,7 +36,7 @@ fn the_language_is_all_that_must_be_there() {
 fn everything_that_is_wrong_is_told_at_once_with_its_line() {
     let told = read(
         "[build]\nlanguage = \"pyton\"\n\n[test]\nobject = [\"people\"]\nsecrets = { token = 5 }\nprovider = \"\"\n\
-         config = \"x\"\n[tests]\n",
+         config = \"x\"\nindex_lag_ms = -1\n[tests]\n",
     )
     .unwrap_err();
     insta::assert_snapshot!(told, @"");
