@@ -74,7 +74,7 @@ fn files(name: &Name, language: Language) -> Vec<(String, String)> {
 }
 
 /// The files of a folder of this repository, at a place in the project.
-macro_rules! files {
+macro_rules! folder {
     ($named:literal, $from:literal => $to:literal, [$($path:literal),+ $(,)?]) => {
         &[$(File {
             path: concat!($to, $path),
@@ -83,4 +83,4 @@ macro_rules! files {
         }),+]
     };
 }
-use files;
+use folder;

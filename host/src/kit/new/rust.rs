@@ -1,9 +1,9 @@
 //! A Rust project: the template, and the SDK beside it, because the SDK is on no registry.
 
-use super::{File, Name, files};
+use super::{File, Name, folder};
 use crate::kit::contract;
 
-const TEMPLATE: &[File] = files!(true, "template" => "", [
+const TEMPLATE: &[File] = folder!(true, "template" => "", [
     ".gitignore",
     "Cargo.toml",
     "README.md",
@@ -16,7 +16,7 @@ const TEMPLATE: &[File] = files!(true, "template" => "", [
     "tests/people/provider.rs",
 ]);
 
-const SDK: &[File] = files!(false, "sdk" => "sdk/", [
+const SDK: &[File] = folder!(false, "sdk" => "sdk/", [
     "Cargo.toml",
     "README.md",
     "src/connector.rs",
