@@ -5,10 +5,14 @@
 //! the gate differs: a cassette, a fault, a provider that is made up. Needs no store, no queue and no account.
 
 pub mod aim;
+pub mod build;
 pub mod cassette;
 pub mod conform;
+pub mod contract;
 pub mod control;
 pub mod line;
+pub mod new;
+pub mod project;
 pub mod reading;
 pub mod recording;
 pub mod singer;

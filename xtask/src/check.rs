@@ -15,7 +15,7 @@ pub(crate) const PLUGINS: &str = "SYNCLINE_TEST_PLUGINS";
 
 /// Builds connectors and tests, starts the servers, runs the tests, stops the servers.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
-    let plugins = plugins::build()?;
+    let plugins = plugins::build_all()?;
     step("Building tests");
     let (for_cargo, for_tests) = split(arguments);
     proc::run(cargo_test(for_cargo).arg("--no-run"))?;

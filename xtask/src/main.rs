@@ -25,8 +25,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build every connector as a WebAssembly component into target/plugins.
-    Plugins,
+    /// Build the connectors as WebAssembly components into target/plugins.
+    Plugins {
+        /// Those too that need more than Rust, and the template.
+        #[arg(long)]
+        all: bool,
+    },
     /// Build the connectors, start the servers that tests need, and run the tests.
     Test {
         /// What `cargo test` takes: a filter, `-p crate`, `-- --nocapture`.
@@ -45,7 +49,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = proc::watch_signals().and_then(|()| match Arguments::parse().command {
-        Command::Plugins => plugins::build().map(|_| ()),
+        Command::Plugins { all: false } => plugins::build().map(|_| ()),
+        Command::Plugins { all: true } => plugins::build_all().map(|_| ()),
         Command::Test { arguments } => check::test(&arguments),
         Command::Servers => check::servers(),
         Command::Ci => check::ci(),

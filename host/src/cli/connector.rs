@@ -1,6 +1,8 @@
 //! `syncline connector`: look into connectors and try them out. Needs no store; what is fetched is printed.
 
+mod build;
 mod inspect;
+mod new;
 mod read;
 
 use std::path::PathBuf;
@@ -16,10 +18,16 @@ use super::output::Row;
 use super::probe::{self, Probe};
 use crate::config::Config;
 use crate::domain::ObjectType;
+use crate::kit::new::Name;
+use crate::kit::project::Language;
 
 /// Connectors: look into them and try them out, without a store.
 #[derive(Debug, Subcommand)]
 pub enum ConnectorCommand {
+    /// Begin a new connector: a project that builds, with one object and its tests
+    New(ConnectorNewArgs),
+    /// Build the connector in a folder into dist/NAME.wasm
+    Build(ConnectorBuildArgs),
     /// List the connectors in the configured folder
     List(ConnectorListArgs),
     /// Show what a connector says of itself, and what it imports
@@ -30,6 +38,45 @@ pub enum ConnectorCommand {
     Discover(ConnectorCheckArgs),
     /// Fetch pages of one object and print the records
     Read(ConnectorReadArgs),
+}
+
+/// Writes a new project: a connector that builds and reads one object, with its tests.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  syncline connector new acme-crm
+  syncline connector new acme-crm --lang python --dir connectors/acme")]
+pub struct ConnectorNewArgs {
+    /// What integrations will call the provider, such as `acme-crm`
+    pub name: Name,
+    /// What to write it in
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = Language::Rust)]
+    pub lang: Language,
+    /// The folder to make; one of the connector's name unless said
+    #[arg(long, value_name = "PATH")]
+    pub dir: Option<PathBuf>,
+}
+
+/// Builds a connector with its language's own tools, and refuses what the host would refuse.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  syncline connector build
+  syncline connector build connectors/acme --watch
+  syncline connector build --watch --read people --secret token=env:ACME_TOKEN")]
+pub struct ConnectorBuildArgs {
+    /// The connector's folder, with its connector.toml
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Build again whenever something is saved, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// Read the first page of this object after each build
+    #[arg(long, value_name = "OBJECT")]
+    pub read: Option<String>,
+    /// Configuration and credentials for reading.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
 }
 
 /// Lists the connectors in the configured folder: version, digest, size, why one is refused.
@@ -104,6 +151,8 @@ pub async fn run(command: ConnectorCommand, context: &mut Context) -> Result<(),
     let config = context.load_config()?.config;
     context.start_quiet_logging(&config)?;
     match command {
+        ConnectorCommand::New(args) => new::run(args, context),
+        ConnectorCommand::Build(args) => build::run(args, &config, context).await,
         ConnectorCommand::List(ConnectorListArgs {}) => inspect::list(&config, context).await,
         ConnectorCommand::Inspect(args) => inspect::inspect(&args, &config, context).await,
         ConnectorCommand::Check(args) => check(&args, &config, context).await,
