@@ -26,6 +26,7 @@ mod pipe;
 mod shelf;
 mod state;
 mod text;
+mod wasi_http;
 mod world;
 
 #[cfg(test)]

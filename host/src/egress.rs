@@ -32,7 +32,7 @@ mod retry;
 mod session;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wire;
 
 pub use budget::{RequestBudget, Stats};

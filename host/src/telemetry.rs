@@ -49,6 +49,10 @@ pub mod field {
     pub const ERROR: &str = "error";
 }
 
+/// What stands before the operator's directives. The runtime's `wasi:http` warns of every malformed request of a guest,
+/// which a guest could make any number of; the guest has its error code.
+const QUIET: &str = "wasmtime_wasi_http=error,";
+
 /// Logging was set up before in this process.
 #[derive(Debug, thiserror::Error)]
 #[error("logging is set up already")]
@@ -61,7 +65,7 @@ pub struct AlreadySetUp(#[source] tracing_subscriber::util::TryInitError);
 /// # Errors
 /// [`AlreadySetUp`] on a second call.
 pub fn init(format: LogFormat, directives: &str, color: bool) -> Result<(), AlreadySetUp> {
-    let filter = EnvFilter::builder().with_regex(false).parse_lossy(directives);
+    let filter = EnvFilter::builder().with_regex(false).parse_lossy(format!("{QUIET}{directives}"));
     let registry = tracing_subscriber::registry().with(filter);
     let json = match format {
         LogFormat::Json => true,

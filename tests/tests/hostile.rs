@@ -91,6 +91,10 @@ const LOOPBACKS: &[&str] = &[
     "http://127.0.0.1/",
 ];
 
+/// The objects of the hostile connector that ask for the URL in the cursor: through the contract's own HTTP, and through
+/// `wasi:http`.
+const DOORS: [&str; 2] = ["egress", "egress-wasi"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_to_an_undeclared_or_private_host_never_leaves() {
     // Whatever the host dials on this machine, this socket would see.
@@ -98,19 +102,19 @@ async fn a_request_to_an_undeclared_or_private_host_never_leaves() {
     trap.set_nonblocking(true).unwrap();
     let port = trap.local_addr().unwrap().port();
     let rig = Rig::start(&RigOptions { connectors: vec![], ..RigOptions::default() }).await.unwrap();
-    rig.add_hostile("a", &["egress"]).await.unwrap();
+    rig.add_hostile("a", &DOORS).await.unwrap();
     let plugin = rig.dir().join("plugins/hostile.wasm");
-    for url in LOOPBACKS {
+    for (url, object) in LOOPBACKS.iter().flat_map(|url| DOORS.map(|door| (url, door))) {
         let mut url = url::Url::parse(url).unwrap();
         url.set_port(Some(port)).unwrap();
         let printed = rig
-            .cli(&["connector", "read", plugin.to_str().unwrap(), "egress", "--cursor", url.as_str(), "--limit", "1"])
+            .cli(&["connector", "read", plugin.to_str().unwrap(), object, "--cursor", url.as_str(), "--limit", "1"])
             .await;
         let said = match printed {
             Ok(text) => text,
             Err(error) => error.to_string(),
         };
-        assert!(said.contains("denied"), "{url}: {said}");
+        assert!(said.to_lowercase().contains("denied"), "{object} {url}: {said}");
     }
     assert!(trap.accept().is_err(), "somebody connected");
 }

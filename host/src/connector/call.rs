@@ -177,7 +177,7 @@ impl Call {
             wall: self.began.elapsed(),
             queued: self.queued,
             peak_memory_bytes: store.data().memory.peak,
-            requests: store.data().requests,
+            requests: store.data().requests(),
         };
         drop(store);
         let stderr = self.stderr.text();

@@ -88,6 +88,12 @@ pub enum LoadError {
         /// Why not, and what to use instead.
         why: &'static str,
     },
+    /// It wants to serve requests.
+    #[error("exports {export}: a connector serves no requests; leave the interface out of its world")]
+    Serves {
+        /// The export.
+        export: String,
+    },
     /// An import nobody knows.
     #[error("imports {import}, which is neither part of the connector world nor of WASI 0.2; remove the dependency")]
     UnknownImport {

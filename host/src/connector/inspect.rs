@@ -12,12 +12,15 @@ use super::world::{NEWEST, OLDEST};
 const PACKAGE: &str = "syncline:connector";
 /// The interface every connector exports.
 const EXPORT: &str = "syncline:connector/connector";
+/// What a component exports that serves requests instead of sending them.
+const SERVER: &str = "wasi:http/incoming-handler";
 /// What the world imports.
 const WORLD: [&str; 3] = ["syncline:connector/types", "syncline:connector/http", "syncline:connector/log"];
 
-/// The interfaces of WASI 0.2 that language runtimes import to start. Behind them are clocks, random numbers and
-/// captured output; no environment, no arguments, and a file system without a single folder.
-const WASI: [&str; 20] = [
+/// The interfaces of WASI 0.2 that language runtimes import to start, and the one to send requests with. Behind them are
+/// clocks, random numbers, captured output and the egress gate; no environment, no arguments, and a file system without a
+/// single folder.
+const WASI: [&str; 22] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stdin",
@@ -32,6 +35,8 @@ const WASI: [&str; 20] = [
     "wasi:clocks/wall-clock",
     "wasi:filesystem/preopens",
     "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
@@ -60,6 +65,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
     let contract = contract(&imports, &exports)?;
     for import in &imports {
         judge(import)?;
+    }
+    if let Some(export) = exports.iter().find(|name| parts(name).0 == SERVER) {
+        return Err(LoadError::Serves { export: shown(export) });
     }
     Ok(Inspection { contract, imports, exports })
 }
@@ -159,11 +167,10 @@ fn judge(import: &str) -> Result<(), LoadError> {
         return Ok(());
     }
     let why = if name.starts_with("wasi:sockets/") {
-        "a connector has no sockets; send requests with `syncline:connector/http` (in Rust: leave out crates that open \
-         connections themselves)"
+        "a connector has no sockets; send requests with `syncline:connector/http` or `wasi:http/outgoing-handler` (in \
+         Rust: leave out crates that open connections themselves)"
     } else if name.starts_with("wasi:http/") {
-        "requests go through `syncline:connector/http`, where the host checks them and adds credentials; use the SDK's \
-         client (componentize-js: build with `--disable http`)"
+        "of `wasi:http` a connector gets `types` and `outgoing-handler`, version 0.2: it sends requests and serves none"
     } else {
         return Err(LoadError::UnknownImport { import: shown(import) });
     };
@@ -193,10 +200,16 @@ mod tests {
 
     #[test]
     fn every_import_outside_of_the_world_is_refused_by_name() {
-        for allowed in ["wasi:io/poll@0.2.6", "wasi:filesystem/types@0.2.0", "syncline:connector/http@0.1.0"] {
+        for allowed in [
+            "wasi:io/poll@0.2.6",
+            "wasi:filesystem/types@0.2.0",
+            "wasi:http/types@0.2.0",
+            "wasi:http/outgoing-handler@0.2.12",
+            "syncline:connector/http@0.1.0",
+        ] {
             assert!(judge(allowed).is_ok(), "{allowed}");
         }
-        for forbidden in ["wasi:sockets/tcp@0.2.6", "wasi:http/outgoing-handler@0.2.6"] {
+        for forbidden in ["wasi:sockets/tcp@0.2.6", "wasi:http/incoming-handler@0.2.6", "wasi:http/types@0.1.0"] {
             assert!(matches!(judge(forbidden), Err(LoadError::Forbidden { .. })), "{forbidden}");
         }
         for unknown in ["wasi:keyvalue/store@0.2.0", "wasi:io/poll", "acme:db/sql@1.0.0", "wasi:io/poll@0.1.0"] {

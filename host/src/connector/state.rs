@@ -1,16 +1,19 @@
-//! What a store holds: the call's doors to the outside (HTTP and log), an empty WASI, and the gauges.
+//! What a store holds: the call's ways to the outside (HTTP through either door, and the log), an empty WASI, and the
+//! gauges.
 
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::budget::{CpuBudgetSpent, MemoryGauge, Meter};
 use super::call::CallContext;
 use super::engine::Engine;
 use super::log::GuestLog;
 use super::pipe::Pipe;
+use super::wasi_http::WasiHttp;
 use crate::domain::http::Http;
 
 /// Streams, pollables and the like that a guest may hold at once.
@@ -22,16 +25,30 @@ const RANDOM_BYTES: u64 = 64 << 10;
 pub(crate) struct State {
     pub(crate) http: Arc<dyn Http>,
     pub(crate) log: Arc<GuestLog>,
-    /// Requests sent by this call.
+    /// Requests that this call sent through the contract's own door.
     pub(crate) requests: u32,
     pub(crate) memory: MemoryGauge,
     wasi: WasiCtx,
+    wasi_http: WasiHttp,
     table: ResourceTable,
+}
+
+impl State {
+    /// Requests that this call sent, through both doors.
+    pub(crate) const fn requests(&self) -> u32 {
+        self.requests.saturating_add(self.wasi_http.requests())
+    }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.wasi_http.view(&mut self.table)
     }
 }
 
@@ -53,9 +70,11 @@ pub(crate) fn open(engine: &Engine, cx: &CallContext, streams: (&Pipe, &Pipe), m
     let mut table = ResourceTable::new();
     table.set_max_capacity(HANDLES);
     let memory = MemoryGauge::new(limits.memory_bytes.min(engine.options().memory_bytes));
+    // What the host holds on the guest's behalf is bounded like what the guest holds itself.
+    let wasi_http = WasiHttp::new(Arc::clone(&cx.http), Arc::clone(&cx.log), limits.memory_bytes);
     let mut store = Store::new(
         &engine.wasm,
-        State { http: Arc::clone(&cx.http), log: Arc::clone(&cx.log), requests: 0, memory, wasi, table },
+        State { http: Arc::clone(&cx.http), log: Arc::clone(&cx.log), requests: 0, memory, wasi, wasi_http, table },
     );
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(limits.hostcall_bytes);

@@ -1,6 +1,7 @@
 //! The sandbox against real components: the hostile guest of `tests/guests`, one sin at a time and all at once.
 
 mod catalog;
+mod doors;
 mod guests;
 mod inspection;
 mod sins;

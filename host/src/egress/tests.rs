@@ -6,7 +6,7 @@ mod credentials;
 mod leaks;
 mod pace;
 mod redirects;
-mod stub;
+pub(crate) mod stub;
 mod tokens;
 
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::domain::http::{Http as _, HttpError, Request, Response};
 use crate::domain::{AuthKind, AuthScheme, IntegrationId, Manifest, OAuth2, RateHint};
 use stub::Stub;
 
-const INTEGRATION: IntegrationId = IntegrationId(7);
-const CANARY: &str = "cAnArY-0123456789+/abc";
+pub(crate) const INTEGRATION: IntegrationId = IntegrationId(7);
+pub(crate) const CANARY: &str = "cAnArY-0123456789+/abc";
 
 /// What a test starts from: `api.acme.test` leads to a stub, limits are short.
-struct World {
-    egress: EgressConfig,
-    manifest: Manifest,
+pub(crate) struct World {
+    pub(crate) egress: EgressConfig,
+    pub(crate) manifest: Manifest,
     credentials: Arc<MemoryCredentials>,
     pauses: Arc<MemoryPauses>,
 }
@@ -55,7 +55,7 @@ impl World {
         }
     }
 
-    fn bearer() -> Self {
+    pub(crate) fn bearer() -> Self {
         Self::new(AuthKind::Bearer, &[("token", CANARY)])
     }
 
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// Lets requests for a host go to a stub.
-    fn route(mut self, host: &str, stub: &Stub) -> Self {
+    pub(crate) fn route(mut self, host: &str, stub: &Stub) -> Self {
         self.egress.routes.push((host.parse().unwrap(), stub.origin()));
         self
     }
@@ -83,7 +83,7 @@ impl World {
         self
     }
 
-    fn gate(&self) -> Gate {
+    pub(crate) fn gate(&self) -> Gate {
         Gate::new(self.egress.clone(), self.credentials.clone(), self.pauses.clone()).unwrap()
     }
 

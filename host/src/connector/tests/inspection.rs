@@ -74,6 +74,8 @@ async fn a_sin_in_describe_is_refused_at_load() {
     assert!(spins.to_string().contains("guest-cpu: used its 2000 ms"), "{spins}");
     let sends = load("describe-sends").await;
     assert!(sends.to_string().contains("`describe` is static"), "{sends}");
+    let fetches = load("describe-fetches").await;
+    assert!(fetches.to_string().contains("ErrorCode::HttpRequestDenied"), "{fetches}");
     let sockets = load("opens-sockets").await;
     assert!(matches!(sockets, LoadError::Forbidden { .. }), "{sockets}");
     assert!(sockets.to_string().starts_with("imports wasi:sockets/"), "{sockets}");

@@ -26,10 +26,11 @@ pub(crate) use bindings::{ConnectorWorld as Instance, ConnectorWorldPre};
 /// A component ready to be instantiated.
 pub(crate) type Pre = ConnectorWorldPre<State>;
 
-/// Links the world's imports, and WASI 0.2 with nothing behind it.
+/// Links the world's imports, WASI 0.2 with nothing behind it, and `wasi:http` with the egress gate behind it.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     Instance::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
 }

@@ -11,30 +11,30 @@ use url::Url;
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// Request line and headers, in lower case but for the values.
-    pub(super) head: String,
-    pub(super) body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
     /// How many requests came before.
-    pub(super) nth: usize,
+    pub(crate) nth: usize,
 }
 
 impl Asked {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.head.split(' ').nth(1).unwrap()
     }
 }
 
 /// Pieces of an answer, each after a wait. The connection closes behind the last.
-pub(super) type Reply = Vec<(Duration, Vec<u8>)>;
+pub(crate) type Reply = Vec<(Duration, Vec<u8>)>;
 
 /// A whole answer.
-pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Reply {
+pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Reply {
     let body = body.as_ref();
     let mut head = format!("HTTP/1.1 {status} Whatever\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
@@ -44,14 +44,14 @@ pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]
     vec![(Duration::ZERO, [head.as_bytes(), body].concat())]
 }
 
-pub(super) struct Stub {
+pub(crate) struct Stub {
     addr: SocketAddr,
     connections: Arc<AtomicUsize>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Stub {
-    pub(super) async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stub = Self { addr: listener.local_addr().unwrap(), connections: Arc::default(), asked: Arc::default() };
         let (connections, asked, answer) = (stub.connections.clone(), stub.asked.clone(), Arc::new(answer));
@@ -65,19 +65,19 @@ impl Stub {
         stub
     }
 
-    pub(super) fn origin(&self) -> Url {
+    pub(crate) fn origin(&self) -> Url {
         format!("http://{}", self.addr).parse().unwrap()
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.addr.port()
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -5,7 +5,9 @@
 
 #![cfg(target_arch = "wasm32")]
 
+mod ask;
 mod sins;
+mod wasi;
 
 #[allow(missing_docs)]
 mod bindings {
@@ -26,8 +28,12 @@ impl Guest for Hostile {
             sins::spin();
         }
         #[cfg(feature = "describe-sends")]
-        if let Err(error) = sins::send("https://example.com/") {
-            panic!("no request from describe: {error:?}");
+        if let Err(error) = ask::Door::Contract.send(&ask::Ask::get("https://example.com/")) {
+            panic!("no request from describe: {error}");
+        }
+        #[cfg(feature = "describe-fetches")]
+        if let Err(error) = ask::Door::Wasi.send(&ask::Ask::get("https://example.com/")) {
+            panic!("no request from describe: {error}");
         }
         #[cfg(feature = "opens-sockets")]
         if std::net::TcpStream::connect("127.0.0.1:9").is_ok() {

@@ -1,13 +1,14 @@
-//! The sins, by name.
+//! The sins, by name. Those that send requests do so through the door of the contract, or with `-wasi` behind the name
+//! through `wasi:http`.
 
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Duration;
 
-use crate::bindings::syncline::connector::http::{self, Method, Request, Response};
+use crate::ask::{Ask, Door};
 use crate::bindings::syncline::connector::log::{self, Level};
 use crate::bindings::syncline::connector::types::{Context, Error, Page};
-use crate::{page, record};
+use crate::{page, record, wasi};
 
 /// Everything that `fetch` does on request.
 pub const NAMES: &[&str] = &[
@@ -22,6 +23,13 @@ pub const NAMES: &[&str] = &[
     "print-flood",
     "log-escapes",
     "egress",
+    "egress-wasi",
+    "egress-many",
+    "egress-many-wasi",
+    "hoard-wasi",
+    "unfinished-wasi",
+    "wrong-length-wasi",
+    "many-headers-wasi",
     "deep-stack",
     "deep-frames",
     "same-cursor",
@@ -48,6 +56,10 @@ pub const NAMES: &[&str] = &[
 pub fn commit(name: &str, context: &Context, cursor: Option<String>) -> Result<Page, Error> {
     let step: u64 = cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
     let one = || vec![record("1", r#"{"id": "1"}"#)];
+    let (name, door) = match name.strip_suffix("-wasi") {
+        Some(name) => (name, Door::Wasi),
+        None => (name, Door::Contract),
+    };
     Ok(match name {
         "ok" => {
             log::emit(Level::Info, "fetched", &[("object".to_owned(), name.to_owned())]);
@@ -82,11 +94,29 @@ pub fn commit(name: &str, context: &Context, cursor: Option<String>) -> Result<P
             log::emit(Level::Error, "\u{1b}[2J\u{1b}]0;owned\u{7}\r\nERROR: forged line", &[]);
             page(one(), "1")
         }
-        // Asks for the URL in the cursor, or else in the configuration.
-        "egress" => match send(cursor.as_deref().unwrap_or(&context.config)) {
-            Ok(response) => page(vec![record(&response.status.to_string(), "{}")], "1"),
-            Err(error) => return Err(Error::Unavailable(format!("{error:?}"))),
+        // Sends the request that the cursor spells out, and tells all it has seen of the answer.
+        "egress" => match door.send(&Ask::read(cursor.as_deref().unwrap_or(&context.config))) {
+            Ok(answer) => page(vec![record(&answer.status.to_string(), &answer.told())], "1"),
+            Err(error) => return Err(Error::Unavailable(error)),
         },
+        // Sends it again and again, until it is refused.
+        "egress-many" => {
+            let ask = Ask::read(cursor.as_deref().unwrap_or_default());
+            let refused = (0..1_000).find_map(|sent| door.send(&ask).err().map(|error| (sent, error)));
+            let (sent, error) = refused.unwrap_or((1_000, "never".to_owned()));
+            return Err(Error::Unavailable(format!("after {sent}: {error}")));
+        }
+        // Lets eight answers come and reads none of them.
+        "hoard" => {
+            let ask = Ask::read(cursor.as_deref().unwrap_or_default());
+            let answers = wasi::hoard(&ask, 8);
+            let kept = answers.iter().filter(|answer| answer.is_ok()).count();
+            let refused = answers.iter().find_map(|answer| answer.as_ref().err());
+            page(vec![record(&format!("{kept} {refused:?}"), "{}")], "1")
+        }
+        "unfinished" => return Err(Error::Unavailable(wasi::unfinished())),
+        "wrong-length" => return Err(Error::Unavailable(wasi::wrong_length())),
+        "many-headers" => return Err(Error::Unavailable(wasi::many_headers())),
         "deep-stack" => page(vec![record(&descend(step).to_string(), "{}")], "1"),
         "deep-frames" => page(vec![record(&descend_with_frames(0).to_string(), "{}")], "1"),
         "same-cursor" => Page { more: true, ..page(one(), "same") },
@@ -157,19 +187,4 @@ fn descend(depth: u64) -> u64 {
 fn descend_with_frames(depth: u64) -> u64 {
     let frame = black_box([depth; 64]);
     if frame[1] == u64::MAX { 0 } else { descend_with_frames(depth + 1) + black_box(frame)[2] }
-}
-
-/// Sends a GET.
-pub fn send(url: &str) -> Result<Response, http::HttpError> {
-    http::send(&Request {
-        method: Method::Get,
-        url: url.to_owned(),
-        headers: vec![("accept".to_owned(), "application/json".to_owned())],
-        body: None,
-        idempotent: false,
-        attributes: vec![
-            ("timeout-ms".to_owned(), "1500".to_owned()),
-            ("accept-status".to_owned(), "404, 410".to_owned()),
-        ],
-    })
 }
