@@ -187,7 +187,7 @@ fn dispatch(request: &Request<'_>) -> Result<Response, Response> {
         }
         ["api", "v2", name] if *name != "ticket_comments" => {
             let table = table(name)?;
-            list(request, table, name, |record| lives(record), rows::all)
+            list(request, table, name, lives, rows::all)
         }
         _ => Err(missing()),
     }
