@@ -21,6 +21,17 @@ pub enum Leaving {
     Deactivated,
 }
 
+/// What happens to the records of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// They change; some are deleted or merged from the start.
+    Full,
+    /// They change; all of the first day live.
+    Young,
+    /// They are created and never change.
+    Fixed,
+}
+
 /// How the data of a provider behaves over time.
 #[derive(Clone, Copy, Debug)]
 pub struct Habits {
@@ -32,6 +43,8 @@ pub struct Habits {
     pub late_commits: bool,
     /// The loser of a merge is shown by no endpoint; only the survivor names it.
     pub losers_vanish: bool,
+    /// Writes are not shown before they are this old.
+    pub hold_back_ms: i64,
     /// Owners and users.
     pub leaving: Leaving,
     /// Refresh tokens work once, if the options say so.
@@ -47,6 +60,7 @@ impl Default for Habits {
             index_lag: false,
             late_commits: false,
             losers_vanish: false,
+            hold_back_ms: 0,
             leaving: Leaving::Deleted,
             rotates: false,
             implied_wait_ms: 0,
@@ -64,6 +78,16 @@ pub(crate) trait Api: Sync {
 
     /// How its data behaves.
     fn habits(&self) -> Habits;
+
+    /// What happens to the records of an object.
+    fn life(&self, _object: &Object) -> Life {
+        Life::Full
+    }
+
+    /// The record that is stamped whenever this one is created, as a ticket is with a comment: object and number.
+    fn stamps(&self, _table: &Table, _record: &Record) -> Option<(&'static str, u32)> {
+        None
+    }
 
     /// The credential a tenant has from the start and for ever; `None` if there are only issued ones.
     fn credential(&self, tenant: &Tenant) -> Option<String> {

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::{
-    api::{Habits, Leaving},
+    api::{Habits, Leaving, Life},
     content::{self, mix, number, people},
     schema::{Field, Object, Provider},
 };
@@ -145,7 +145,14 @@ impl World {
     /// The account as it is before anything changes.
     pub fn new(provider: Provider, shape: Shape) -> Self {
         let tables = provider.objects().iter().map(|object| Table::new(provider, object, &shape)).collect();
-        Self { provider, shape, tables }
+        let mut world = Self { provider, shape, tables };
+        let all = world.tables.iter().flat_map(|table| table.rows.iter().map(move |record| (table, record)));
+        let stamps: Vec<_> =
+            all.filter_map(|(table, record)| Some((stamped(table, record)?, record.stamp_ms))).collect();
+        for ((name, seq), ms) in stamps {
+            world.stamp(name, seq, ms);
+        }
+        world
     }
 
     /// The table of an object, by its exact name.
@@ -179,7 +186,11 @@ impl World {
         };
         record.index.next = lag(provider, &shape, &record, now);
         record.commit = late(provider, &shape, &record, now).map(|at_ms| Box::new(Commit { at_ms, before: None }));
+        let other = stamped(table, &record);
         table.rows.push(record);
+        if let Some((name, seq)) = other {
+            self.stamp(name, seq, now);
+        }
         Some(seq)
     }
 
@@ -253,7 +264,9 @@ impl World {
 
     /// Whether every write so far can be seen by every kind of read.
     pub fn settled(&self, now: i64) -> bool {
-        self.tables.iter().all(|table| table.rows.iter().all(|record| record.settled(now)))
+        let shown = now.saturating_sub(self.habits().hold_back_ms);
+        let settled = |record: &Record| record.settled(now) && record.stamp_ms <= shown;
+        self.tables.iter().all(|table| table.rows.iter().all(settled))
     }
 
     fn stamp(&mut self, name: &str, seq: u32, now: i64) {
@@ -269,6 +282,9 @@ impl World {
         let Some(table) = self.table_mut(name) else {
             return false;
         };
+        if provider.api().life(table.object) == Life::Fixed {
+            return false;
+        }
         let quiet = table.object.people && provider.api().habits().leaving == Leaving::Archived;
         let Some(record) = table.rows.get_mut(seq as usize).filter(|record| record.state == State::Live) else {
             return false;
@@ -302,7 +318,7 @@ impl Table {
         let seed = mix(&[shape.seed, number(object.name)]);
         let count = if object.people { people(shape.records) } else { shape.records };
         let mut rows: Vec<Record> = (0..count).map(|seq| seeded(provider, seed, seq, count, shape)).collect();
-        if !shape.plain {
+        if !shape.plain && provider.api().life(object) == Life::Full {
             for seq in 0..count {
                 age(provider, object, seed, seq, &mut rows);
             }
@@ -374,6 +390,10 @@ fn age(provider: Provider, object: &Object, seed: u64, seq: u32, rows: &mut [Rec
             }
         }
     }
+}
+
+fn stamped(table: &Table, record: &Record) -> Option<(&'static str, u32)> {
+    table.provider.api().stamps(table, record)
 }
 
 /// The time in the provider's grain.

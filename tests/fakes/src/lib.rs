@@ -48,6 +48,7 @@ mod shared;
 pub mod stats;
 pub mod tokens;
 pub mod truth;
+pub mod zendesk;
 
 #[cfg(test)]
 mod tests;

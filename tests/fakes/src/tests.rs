@@ -20,6 +20,7 @@ mod clock;
 mod hubspot;
 mod knobs;
 mod salesforce;
+mod zendesk;
 
 struct Answer {
     status: u16,

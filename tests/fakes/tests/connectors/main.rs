@@ -1,0 +1,15 @@
+//! Connectors and fakes together, over real sockets: what a connector lands is compared with the truth.
+//!
+//! The connectors run natively, so nothing of the host is needed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod bridge;
+mod reader;
+mod zendesk;
