@@ -66,7 +66,8 @@ export function fetchTickets(ctx, cursor) {
   if (typeof to === "object") return more(records, write(to));
 
   // The list is at its end, and everything before `to` has been read.
-  const starts = /** @type {Position["starts"]} */ (at.starts.with(at.list, Math.max(0, to - (ctx.config.overlap_seconds ?? 120))));
+  const starts = /** @type {Position["starts"]} */ ([...at.starts]);
+  starts[at.list] = Math.max(0, to - (ctx.config.overlap_seconds ?? 120));
   const list = (at.list + 1) % LISTS.length;
   const cursorOn = write(anchor({ list, starts }, starts[list]));
   return list === 0 ? done(records, cursorOn) : more(records, cursorOn);
