@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::servers::{Postgres, Sqs};
 use crate::tools::{cargo, step};
-use crate::{plugins, proc};
+use crate::{javascript, plugins, proc};
 
 /// Where tests find Postgres, the SQS server and the built connectors.
 pub(crate) const POSTGRES: &str = "SYNCLINE_TEST_POSTGRES";
@@ -16,6 +16,11 @@ pub(crate) const PLUGINS: &str = "SYNCLINE_TEST_PLUGINS";
 /// Builds connectors and tests, starts the servers, runs the tests, stops the servers.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let plugins = plugins::build_all()?;
+    if arguments.is_empty() {
+        javascript::test()?;
+    } else {
+        javascript::ready()?;
+    }
     step("Building tests");
     let (for_cargo, for_tests) = split(arguments);
     proc::run(cargo_test(for_cargo).arg("--no-run"))?;

@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod demo;
+mod javascript;
 mod plugins;
 mod proc;
 mod servers;

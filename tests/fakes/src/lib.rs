@@ -38,6 +38,7 @@ pub mod control;
 pub mod dataset;
 pub mod driver;
 pub mod faults;
+pub mod freshdesk;
 pub mod hubspot;
 pub mod limit;
 pub mod reply;

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::{api::Api, hubspot, salesforce, zendesk};
+use crate::{api::Api, freshdesk, hubspot, salesforce, zendesk};
 
 /// A provider that can be imitated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
@@ -16,11 +16,13 @@ pub enum Provider {
     Salesforce,
     /// Zendesk Support.
     Zendesk,
+    /// Freshdesk API v2.
+    Freshdesk,
 }
 
 impl Provider {
     /// All of them, in a fixed order: new ones come last, or the seeded choices of the others change.
-    pub const ALL: [Self; 3] = [Self::HubSpot, Self::Salesforce, Self::Zendesk];
+    pub const ALL: [Self; 4] = [Self::HubSpot, Self::Salesforce, Self::Zendesk, Self::Freshdesk];
 
     /// How it behaves. The only place that leads from a provider to its module.
     pub(crate) fn api(self) -> &'static dyn Api {
@@ -28,6 +30,7 @@ impl Provider {
             Self::HubSpot => &hubspot::HubSpot,
             Self::Salesforce => &salesforce::Salesforce,
             Self::Zendesk => &zendesk::Zendesk,
+            Self::Freshdesk => &freshdesk::Freshdesk,
         }
     }
 
@@ -37,6 +40,7 @@ impl Provider {
             Self::HubSpot => "hubspot",
             Self::Salesforce => "salesforce",
             Self::Zendesk => "zendesk",
+            Self::Freshdesk => "freshdesk",
         }
     }
 

@@ -17,6 +17,7 @@ use super::{
 };
 
 mod clock;
+mod freshdesk;
 mod hubspot;
 mod knobs;
 mod salesforce;
@@ -45,13 +46,16 @@ struct Client<'a> {
 
 impl Client<'_> {
     async fn send(&self, method: &str, path: &str, kind: &str, body: &str) -> Answer {
+        self.send_as(&format!("Bearer {}", self.token), method, path, kind, body).await
+    }
+
+    async fn send_as(&self, authorization: &str, method: &str, path: &str, kind: &str, body: &str) -> Answer {
         let addr = self.fakes.addr(self.provider).unwrap();
         let mut stream = TcpStream::connect(addr).await.unwrap();
         let host = self.host.clone().unwrap_or_else(|| addr.to_string());
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nContent-Type: {kind}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\nContent-Type: {kind}\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            self.token,
             body.len()
         );
         stream.write_all(head.as_bytes()).await.unwrap();

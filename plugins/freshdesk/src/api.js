@@ -1,0 +1,103 @@
+/**
+ * Freshdesk's lists: bare arrays in pages with numbers, `Link: <..>; rel="next"` on all but the last.
+ *
+ * @module
+ */
+
+import { Unexpected, formatSeconds, idOf, parseTime } from "../../sdk-js/syncline.js";
+
+/** Pages of a ticket list that Freshdesk gives out; the next one is refused. */
+export const LAST_PAGE = 300;
+
+/**
+ * A row of a list.
+ *
+ * @typedef {object} Row
+ * @property {string} id
+ * @property {number | undefined} stamp when it was last changed, in seconds since 1970; undefined if the row does not say
+ * @property {any} value
+ * @property {string} raw
+ *
+ * @typedef {object} Answer
+ * @property {Row[]} rows
+ * @property {boolean} next whether there is, or may be, another page
+ * @property {number} now Freshdesk's time in seconds since 1970
+ */
+
+/** @param {import("../../sdk-js/syncline.js").Context} ctx */
+export const base = (ctx) => `https://${ctx.config.domain}.freshdesk.com/api/v2`;
+
+/**
+ * Rows that a request should ask for.
+ *
+ * @param {import("../../sdk-js/syncline.js").Context} ctx
+ */
+export const pageSize = (ctx) => Math.min(100, ctx.config.page_size ?? 100, ctx.pageSize ?? 100);
+
+/**
+ * A time for a filter.
+ *
+ * One second early: whether a filter includes its own second is not documented. The beginning of time is written out,
+ * since without a filter Freshdesk lists only tickets that were created within the last 30 days.
+ *
+ * @param {number} since in seconds since 1970
+ */
+export const filterTime = (since) => formatSeconds(Math.max(0, since - 1) * 1000);
+
+/**
+ * Reads one page of a list; undefined where Freshdesk refuses to page so far.
+ *
+ * @param {import("../../sdk-js/syncline.js").Context} ctx
+ * @param {string} name
+ * @param {Record<string, string | undefined>} query
+ * @param {number} page from 1
+ * @param {number} size
+ * @returns {Answer | undefined}
+ */
+export function list(ctx, name, query, page, size) {
+  const request = ctx.get(`${base(ctx)}/${name}`);
+  for (const [key, value] of Object.entries(query)) request.query(key, value);
+  const response = request.query("per_page", size).query("page", page).send();
+  if (page > 1 && response.status === 400 && refusesPage(response)) return undefined;
+
+  const rows = response.errorForStatus().records().map(row);
+  const { dateMs } = response;
+  if (dateMs === undefined) throw new Unexpected("the answer has no Date");
+  return { rows, next: linked(response, page) || rows.length >= size, now: Math.floor(dateMs / 1000) };
+}
+
+/**
+ * @param {{value: any, raw: string}} record
+ * @returns {Row}
+ */
+function row({ value, raw }) {
+  const id = idOf({ value, raw });
+  if (id === undefined) throw new Unexpected(`a row without an id: ${raw.slice(0, 200)}`);
+  const ms = parseTime(value.updated_at);
+  return { id, stamp: ms === undefined ? undefined : Math.floor(ms / 1000), value, raw };
+}
+
+/**
+ * Whether the answer names a next page, which must be ours plus one: another number says that the answer is not the one
+ * to our request.
+ *
+ * @param {import("../../sdk-js/syncline.js").Response} response
+ * @param {number} page
+ */
+function linked(response, page) {
+  const link = response.header("link");
+  const url = link?.split(",").find((part) => /;\s*rel="?next"?/.test(part));
+  if (url === undefined) return false;
+  const next = /[?&]page=(\d+)/.exec(url)?.[1];
+  if (next !== String(page + 1)) throw new Unexpected(`page ${page} names ${next ?? "no page"} as the next one`);
+  return true;
+}
+
+/** @param {import("../../sdk-js/syncline.js").Response} response */
+function refusesPage(response) {
+  try {
+    return response.json().errors.some((/** @type {any} */ error) => error.field === "page");
+  } catch {
+    return false; // some other 400
+  }
+}
