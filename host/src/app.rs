@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::config::sections::QueueKind;
 use crate::connector::{Catalog, Engine};
 use crate::domain::chain;
-use crate::egress::{CredentialStore, Gate, PauseStore};
+use crate::egress::{CredentialStore, EgressConfig, Gate, PauseStore};
 use crate::process::Processor;
 use crate::queue::sqs::SqsQueue;
 use crate::queue::{Bell, EmbeddedQueue, QueueName, Receiver, Sender, relay};
@@ -94,6 +94,14 @@ pub fn gate_over(
     pauses: Arc<dyn PauseStore>,
 ) -> anyhow::Result<Arc<Gate>> {
     Ok(Arc::new(Gate::new(settings::egress(config)?, credentials, pauses)?))
+}
+
+/// How the egress gate is set.
+///
+/// # Errors
+/// When the egress configuration does not hold.
+pub fn egress(config: &Config) -> anyhow::Result<EgressConfig> {
+    settings::egress(config)
 }
 
 /// Brings the effective intervals in step with the configuration and what is stored.

@@ -4,6 +4,9 @@ mod build;
 mod inspect;
 mod new;
 mod read;
+mod record;
+mod target;
+mod test;
 
 use std::path::PathBuf;
 
@@ -13,13 +16,12 @@ use serde_json::json;
 use super::connection::ConnectionArgs;
 use super::context::Context;
 use super::exit::Failure;
-use super::fit;
 use super::output::Row;
-use super::probe::{self, Probe};
 use crate::config::Config;
 use crate::domain::ObjectType;
 use crate::kit::new::Name;
 use crate::kit::project::Language;
+use target::{Target, TargetArgs};
 
 /// Connectors: look into them and try them out, without a store.
 #[derive(Debug, Subcommand)]
@@ -38,6 +40,12 @@ pub enum ConnectorCommand {
     Discover(ConnectorCheckArgs),
     /// Fetch pages of one object and print the records
     Read(ConnectorReadArgs),
+    /// Prove it: contract, resuming, faults, paging, limits, honesty
+    Test(test::ConnectorTestArgs),
+    /// Write what it asks and is answered into a cassette
+    Record(record::ConnectorRecordArgs),
+    /// Play a cassette to it and print the records
+    Replay(record::ConnectorReplayArgs),
 }
 
 /// Writes a new project: a connector that builds and reads one object, with its tests.
@@ -100,12 +108,12 @@ Examples:
 
 Against a server on this machine: -o egress.allow_http=true -o 'egress.routes=*.crm.com=http://127.0.0.1:9000'")]
 pub struct ConnectorCheckArgs {
-    /// Which connector.
+    /// Path of a .wasm file, the name of a connector in the configured folder, or the folder of a project
+    #[arg(value_name = "FILE|NAME|FOLDER")]
+    pub connector: PathBuf,
+    /// What to try it with.
     #[command(flatten)]
-    pub connector: ConnectorInspectArgs,
-    /// Configuration and credentials.
-    #[command(flatten)]
-    pub connection: ConnectionArgs,
+    pub target: TargetArgs,
 }
 
 /// Fetches pages of one object and prints the records, one JSON object a line; the last cursor goes to standard error.
@@ -115,11 +123,13 @@ Examples:
   syncline connector read plugins/crm.wasm contact --secret token=env:CRM_TOKEN
   syncline connector read crm contact --pages 0 --secret token=env:CRM_TOKEN > contacts.ndjson
   syncline connector read crm contact --limit 5 --diagnostics --secret token=env:CRM_TOKEN
-  syncline connector read crm contact --cursor-file cursor.txt --secret token=env:CRM_TOKEN")]
+  syncline connector read crm contact --cursor-file cursor.txt --secret token=env:CRM_TOKEN
+  syncline connector read . people                                  a project, from its synthetic provider
+  syncline connector read crm contact --pages 0 --format singer --secret token=env:CRM_TOKEN | target-jsonl")]
 pub struct ConnectorReadArgs {
-    /// Which connector.
-    #[command(flatten)]
-    pub connector: ConnectorInspectArgs,
+    /// Path of a .wasm file, the name of a connector in the configured folder, or the folder of a project
+    #[arg(value_name = "FILE|NAME|FOLDER")]
+    pub connector: PathBuf,
     /// Name of the object, as `discover` lists it
     #[arg(value_name = "OBJECT")]
     pub object: String,
@@ -135,12 +145,26 @@ pub struct ConnectorReadArgs {
     /// Stop after so many records; the cursor stays before a page that is not printed in full
     #[arg(long, value_name = "COUNT")]
     pub limit: Option<u32>,
-    /// Tell what each page used: processor, memory, requests
+    /// Tell what each page used: processor, memory, requests, bytes
     #[arg(long)]
     pub diagnostics: bool,
-    /// Configuration and credentials.
+    /// How to print records: `jsonl`, a `table` for people, or messages of Singer for its many targets
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ReadFormat::Jsonl)]
+    pub format: ReadFormat,
+    /// What to try it with.
     #[command(flatten)]
-    pub connection: ConnectionArgs,
+    pub target: TargetArgs,
+}
+
+/// How records are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReadFormat {
+    /// One JSON object a line
+    Jsonl,
+    /// A table: id, state, time, and the beginning of the data
+    Table,
+    /// SCHEMA, RECORD and STATE messages of the Singer specification
+    Singer,
 }
 
 /// Runs the command.
@@ -149,7 +173,12 @@ pub struct ConnectorReadArgs {
 /// [`Failure`] when the connector cannot be used, the connection does not fit it, or the provider refuses.
 pub async fn run(command: ConnectorCommand, context: &mut Context) -> Result<(), Failure> {
     let config = context.load_config()?.config;
-    context.start_quiet_logging(&config)?;
+    let level = match &command {
+        // What the suite provokes is told in its report.
+        ConnectorCommand::Test(_) => "error",
+        _ => "warn",
+    };
+    context.start_logging_from(level, &config)?;
     match command {
         ConnectorCommand::New(args) => new::run(args, context),
         ConnectorCommand::Build(args) => build::run(args, &config, context).await,
@@ -158,22 +187,15 @@ pub async fn run(command: ConnectorCommand, context: &mut Context) -> Result<(),
         ConnectorCommand::Check(args) => check(&args, &config, context).await,
         ConnectorCommand::Discover(args) => discover(&args, &config, context).await,
         ConnectorCommand::Read(args) => read::run(&args, &config, context).await,
+        ConnectorCommand::Test(args) => test::run(&args, &config, context).await,
+        ConnectorCommand::Record(args) => record::record(args, &config, context).await,
+        ConnectorCommand::Replay(args) => record::replay(&args, &config, context).await,
     }
 }
 
-async fn open(
-    connector: &ConnectorInspectArgs,
-    connection: &ConnectionArgs,
-    page_size: u32,
-    config: &Config,
-) -> Result<Probe, Failure> {
-    let connector = probe::find(config, &connector.connector).await?;
-    let connection = fit::connection(connection, &connector.manifest)?;
-    Probe::in_memory(config, connector, &connection, page_size, None).await
-}
-
 async fn check(args: &ConnectorCheckArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
-    let probe = open(&args.connector, &args.connection, config.retrieve.page_records, config).await?;
+    let target = Target::find(&args.connector, &args.target, config, context).await?;
+    let probe = target.probe(config, config.retrieve.page_records, None).await?;
     let report = probe.check().await?;
     let manifest = &probe.connector().manifest;
     let done = json!({
@@ -185,7 +207,8 @@ async fn check(args: &ConnectorCheckArgs, config: &Config, context: &mut Context
 }
 
 async fn discover(args: &ConnectorCheckArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
-    let probe = open(&args.connector, &args.connection, config.retrieve.page_records, config).await?;
+    let target = Target::find(&args.connector, &args.target, config, context).await?;
+    let probe = target.probe(config, config.retrieve.page_records, None).await?;
     Ok(context.output.rows(&probe.discover().await?, "the provider offers no objects")?)
 }
 

@@ -38,7 +38,15 @@ impl Context {
     /// # Errors
     /// [`Failure`] if logging was started before.
     pub fn start_quiet_logging(&self, config: &Config) -> Result<(), Failure> {
-        Ok(telemetry::init(config.log.format, &self.global.directives("warn"), self.output.color())?)
+        self.start_logging_from("warn", config)
+    }
+
+    /// The same, from another level than warnings.
+    ///
+    /// # Errors
+    /// [`Failure`] if logging was started before.
+    pub fn start_logging_from(&self, level: &str, config: &Config) -> Result<(), Failure> {
+        Ok(telemetry::init(config.log.format, &self.global.directives(level), self.output.color())?)
     }
 
     /// Reads the configuration and opens the store, with quiet logging: what most commands begin with.

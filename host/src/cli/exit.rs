@@ -138,6 +138,13 @@ impl Failure {
         self
     }
 
+    /// Adds a reason in words.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<String>) -> Self {
+        self.causes.push(why.into());
+        self
+    }
+
     /// Says where.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {

@@ -35,7 +35,11 @@ pub fn connection(args: &ConnectionArgs, manifest: &Manifest) -> Result<Connecti
     Ok(Connection { config, auth: scheme.map(|scheme| scheme.name.clone()).unwrap_or_default(), secrets })
 }
 
-fn config(config: Map<String, Json>, manifest: &Manifest) -> Result<Json, Failure> {
+/// Judges a configuration by the connector's schema.
+///
+/// # Errors
+/// [`Failure`] with everything that is wrong.
+pub fn config(config: Map<String, Json>, manifest: &Manifest) -> Result<Json, Failure> {
     let config = Json::Object(config);
     let schema: Json = serde_json::from_str(&manifest.config_schema)?;
     // The schema was checked when the connector was loaded.

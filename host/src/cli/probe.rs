@@ -11,7 +11,9 @@ use crate::app;
 use crate::config::Config;
 use crate::connector::{CallReport, Catalog, Connector, Engine, Pin, ResolveError};
 use crate::domain::{CallError, Cursor, IntegrationId, ObjectType, Page, ProviderError};
-use crate::egress::{CredentialStore as _, Gate, MemoryCredentials, MemoryPauses, OpenError, RequestBudget, Tape};
+use crate::egress::{
+    CredentialStore as _, EgressConfig, Gate, MemoryCredentials, MemoryPauses, OpenError, RequestBudget, Session, Tape,
+};
 use crate::kit::line::{self, Line, Setting};
 
 /// Calls that a command makes at once.
@@ -121,9 +123,25 @@ impl Probe {
         page_size: u32,
         tape: Option<Arc<dyn Tape>>,
     ) -> Result<Self, Failure> {
+        let egress = app::egress(config).map_err(|error| no_gate(&error))?;
+        Self::over(config, egress, connector, connection, page_size, tape).await
+    }
+
+    /// The same through a gate that is set in another way than the configuration says.
+    ///
+    /// # Errors
+    /// [`Failure`] when connection, connector and gate do not fit.
+    pub async fn over(
+        config: &Config,
+        egress: EgressConfig,
+        connector: Arc<Connector>,
+        connection: &Connection,
+        page_size: u32,
+        tape: Option<Arc<dyn Tape>>,
+    ) -> Result<Self, Failure> {
         let memory = line::in_memory(connection.secrets.iter().map(|(name, value)| (name.as_str(), value)));
-        let gate = app::gate_over(config, Arc::clone(&memory) as _, Arc::new(MemoryPauses::default()))
-            .map_err(|error| no_gate(&error))?;
+        let gate = Gate::new(egress, Arc::clone(&memory) as _, Arc::new(MemoryPauses::default()))
+            .map_err(|error| no_gate(&error.into()))?;
         let setting = Setting { tape, ..Setting::of(&connection.config, &connection.auth, page_size, budget(config)) };
         Ok(Self { memory, ..Self::open(&gate, connector, setting).await? })
     }
@@ -149,7 +167,7 @@ impl Probe {
     /// [`Failure`] with what the provider or the connector said.
     pub async fn check(&self) -> Result<CallReport, Failure> {
         let (answer, report) = self.line.check().await;
-        answer.map_err(|error| self.failed("check", &error))?;
+        answer.map_err(|error| self.failures().of("check", &error))?;
         Ok(report)
     }
 
@@ -159,7 +177,7 @@ impl Probe {
     /// [`Failure`] with what the provider or the connector said.
     pub async fn discover(&self) -> Result<Vec<ObjectType>, Failure> {
         let (answer, _) = self.line.discover().await;
-        answer.map_err(|error| self.failed("discover", &error))
+        answer.map_err(|error| self.failures().of("discover", &error))
     }
 
     /// Reads a page.
@@ -168,7 +186,7 @@ impl Probe {
     /// [`Failure`] with what the provider or the connector said.
     pub async fn fetch(&self, object: &str, cursor: Option<&Cursor>) -> Result<(Page, CallReport), Failure> {
         let (answer, report) = self.line.fetch(object, cursor).await;
-        Ok((answer.map_err(|error| self.failed("fetch", &error))?, report))
+        Ok((answer.map_err(|error| self.failures().of("fetch", &error))?, report))
     }
 
     /// The credentials in memory as they are now: tokens that the provider gave in the meantime are among them.
@@ -179,8 +197,24 @@ impl Probe {
         Ok(self.memory.load(NOBODY).await?.fields.into_iter().collect())
     }
 
-    fn failed(&self, call: &str, error: &CallError) -> Failure {
-        let name = &self.connector().manifest.name;
+    /// What failures of this connector mean to who gave the command.
+    #[must_use]
+    pub fn failures(&self) -> Failures {
+        Failures { name: self.connector().manifest.name.clone(), session: Arc::clone(&self.line.session) }
+    }
+}
+
+/// What failures of a connector mean to who gave a command.
+pub struct Failures {
+    name: String,
+    session: Arc<Session>,
+}
+
+impl Failures {
+    /// Of one call.
+    #[must_use]
+    pub fn of(&self, call: &str, error: &CallError) -> Failure {
+        let name = &self.name;
         let exit = match error {
             CallError::Provider(ProviderError::Unauthorized(_) | ProviderError::Forbidden(_)) => Exit::Auth,
             CallError::Provider(ProviderError::RateLimited(_) | ProviderError::Unavailable(_)) | CallError::Host(_) => {
@@ -195,7 +229,7 @@ impl Probe {
             | CallError::Fault(..) => Exit::CheckFailed,
         };
         let mut failure = Failure::new(exit, format!("`{call}` of connector {name} failed"));
-        failure.causes.push(self.line.session.redact(&error.to_string()));
+        failure.causes.push(self.session.redact(&error.to_string()));
         match error {
             CallError::Provider(ProviderError::Other(code, _)) if code == "unknown-object" => {
                 failure.exit(Exit::NotFound).help("`discover` lists the objects")
@@ -218,7 +252,8 @@ pub fn no_gate(error: &anyhow::Error) -> Failure {
     Failure::new(Exit::Config, "the egress configuration does not hold").caused_by(&**error)
 }
 
-fn no_session(error: &OpenError) -> Failure {
+/// What it means that there is no way out.
+pub(super) fn no_session(error: &OpenError) -> Failure {
     let failure = |exit| Failure::new(exit, error.to_string()).caused_by(error);
     match error {
         OpenError::MissingCredential { field } => {

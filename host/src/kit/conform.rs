@@ -34,12 +34,6 @@ use baseline::Truths;
 use report::{Report, Tally};
 use stage::Stage;
 
-/// Records in a page where nobody says how many: few, so that there are many pages.
-pub const PAGE_SIZE: u32 = 10;
-
-/// How late the provider may show a change where nobody says, in milliseconds.
-pub const INDEX_LAG_MS: u64 = 20_000;
-
 /// What is to be proved.
 pub struct Subject {
     /// The connector.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{ConnectorBuildArgs, ConnectorInspectArgs, ConnectorReadArgs, read};
+use super::target::TargetArgs;
+use super::{ConnectorBuildArgs, ConnectorReadArgs, ReadFormat, read};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{human, probe};
@@ -55,14 +56,15 @@ async fn once(
     tell(&built, context)?;
     let Some(object) = &args.read else { return Ok(()) };
     let args = ConnectorReadArgs {
-        connector: ConnectorInspectArgs { connector: built.path },
+        connector: args.dir.clone(),
         object: object.clone(),
         cursor: None,
         cursor_file: None,
         pages: 1,
         limit: None,
         diagnostics: false,
-        connection: args.connection.clone(),
+        format: ReadFormat::Jsonl,
+        target: TargetArgs { provider: None, connection: args.connection.clone() },
     };
     read::run(&args, config, context).await
 }

@@ -1,6 +1,5 @@
 //! `syncline connector read`: pages of one object, printed and not stored.
 
-use std::collections::HashSet;
 use std::io::{IsTerminal as _, stdout};
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +7,21 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{ConnectorReadArgs, open};
+use super::target::Target;
+use super::{ConnectorReadArgs, ReadFormat};
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::human;
+use crate::cli::output::Row;
+use crate::cli::probe::Probe;
 use crate::config::Config;
 use crate::connector::CallReport;
-use crate::domain::{Cursor, Interaction, RecordState};
+use crate::domain::{CallError, Cursor, FaultKind, Interaction, ObjectType, RecordState};
+use crate::kit::reading::{Reading, Step};
+use crate::kit::singer::{self, Singer};
+
+/// Characters of a record's data in a table.
+const DATA_CHARS: usize = 80;
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -89,35 +96,50 @@ impl Used {
 pub(super) async fn run(args: &ConnectorReadArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
     let limit = args.limit.unwrap_or(u32::MAX);
     let page_size = config.retrieve.page_records.min(limit).max(1);
-    let probe = open(&args.connector, &args.connection, page_size, config).await?;
-    let mut cursor = match (&args.cursor, &args.cursor_file) {
-        (Some(cursor), _) => Some(Cursor(cursor.clone())),
+    let target = Target::find(&args.connector, &args.target, config, context).await?;
+    let probe = target.probe(config, page_size, None).await?;
+    let cursor = match (&args.cursor, &args.cursor_file) {
+        (Some(cursor), _) => Some(singer::cursor(cursor, &args.object).unwrap_or_else(|| Cursor(cursor.clone()))),
         (None, Some(path)) => read_cursor(path)?,
         (None, None) => None,
     };
-    let mut seen: HashSet<Cursor> = cursor.iter().cloned().collect();
+    let object = match args.format {
+        ReadFormat::Singer => Some(described(&probe, &args.object).await?),
+        ReadFormat::Jsonl | ReadFormat::Table => None,
+    };
+    let mut printer = Printer::begin(args.format, object.as_ref(), context)?;
+    let mut reading = Reading::new(&args.object, cursor);
     let (mut summary, mut used) = (Summary::default(), Used::default());
     loop {
-        let (page, report) = probe.fetch(&args.object, cursor.as_ref()).await?;
+        let before = reading.cursor.clone();
+        let (step, report) = reading.step(&probe.line).await;
         used.add(report);
+        let page = match step {
+            Step::Page(page) => page,
+            Step::Rewound => {
+                context.output.note("the provider no longer knows the cursor: reading on from another one")?;
+                continue;
+            }
+            Step::Ended(_, CallError::Fault(FaultKind::Stalled, why)) => {
+                return Err(Failure::new(Exit::CheckFailed, why)
+                    .help("a host would end the run as `cursor-stalled`: the connector is at fault"));
+            }
+            Step::Ended(_, error) => return Err(probe.failures().of("fetch", &error)),
+        };
         summary.pages += 1;
         let room = usize::try_from(u64::from(limit) - summary.records).unwrap_or(usize::MAX);
-        print(&page.interactions, room, context)?;
+        printer.page(&page.interactions, room, context)?;
         summary.records += page.interactions.len().min(room) as u64;
         if args.diagnostics {
-            let told = told(summary.pages, page.interactions.len(), report);
-            context.output.note(&told)?;
+            context.output.note(&told(summary.pages, page.interactions.len(), report))?;
         }
         if page.interactions.len() > room {
             summary.more = true;
+            reading.cursor = before;
             break;
         }
-        if page.more && page.wait_seconds.is_none() && !seen.insert(page.cursor.clone()) {
-            return Err(Failure::new(Exit::CheckFailed, "the cursor came before although there is more to read")
-                .help("a host would end the run as `cursor-stalled`: the connector is at fault"));
-        }
+        printer.state(&page.cursor, context)?;
         summary.more = page.more;
-        cursor = Some(page.cursor);
         let enough = summary.records >= u64::from(limit) || (args.pages > 0 && summary.pages >= args.pages);
         if !page.more || enough {
             break;
@@ -127,10 +149,11 @@ pub(super) async fn run(args: &ConnectorReadArgs, config: &Config, context: &mut
             tokio::time::sleep(Duration::from_secs(seconds)).await;
         }
     }
-    if let (Some(path), Some(cursor)) = (&args.cursor_file, &cursor) {
+    printer.end(context)?;
+    if let (Some(path), Some(cursor)) = (&args.cursor_file, &reading.cursor) {
         write_cursor(path, cursor)?;
     }
-    summary.cursor = cursor.map(|cursor| cursor.0);
+    summary.cursor = reading.cursor.map(|cursor| cursor.0);
     if args.diagnostics {
         let stats = probe.line.session.stats();
         (used.requests, used.retries) = (stats.requests, stats.retries);
@@ -140,7 +163,85 @@ pub(super) async fn run(args: &ConnectorReadArgs, config: &Config, context: &mut
     finish(&summary, context)
 }
 
-fn print(interactions: &[Interaction], room: usize, context: &mut Context) -> Result<(), Failure> {
+/// The object as `discover` lists it.
+async fn described(probe: &Probe, name: &str) -> Result<ObjectType, Failure> {
+    let listed = probe.discover().await?;
+    let known = || listed.iter().map(|object| object.name.as_str());
+    listed.iter().find(|object| object.name == name).cloned().ok_or_else(|| Failure::not_found("object", name, known()))
+}
+
+/// Prints records in one of the formats.
+struct Printer<'o> {
+    format: ReadFormat,
+    singer: Option<Singer<'o>>,
+    rows: Vec<Shown>,
+}
+
+/// A record as a row of a table.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    state: &'static str,
+    updated_at: String,
+    data: String,
+}
+
+impl Row for Shown {
+    const HEADERS: &'static [&'static str] = &["id", "state", "updated at", "data"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.id.clone(), self.state.to_owned(), self.updated_at.clone(), human::brief(&self.data, DATA_CHARS)]
+    }
+}
+
+impl<'o> Printer<'o> {
+    fn begin(format: ReadFormat, object: Option<&'o ObjectType>, context: &mut Context) -> Result<Self, Failure> {
+        let singer = object.map(Singer::new);
+        if let Some(singer) = &singer {
+            context.output.raw(format!("{}\n", singer.schema()).as_bytes())?;
+        }
+        Ok(Self { format, singer, rows: Vec::new() })
+    }
+
+    fn page(&mut self, interactions: &[Interaction], room: usize, context: &mut Context) -> Result<(), Failure> {
+        let printed = interactions.iter().take(room);
+        match (self.format, &self.singer) {
+            (ReadFormat::Table, _) => {
+                self.rows.extend(printed.map(|interaction| Shown {
+                    id: interaction.id.clone(),
+                    state: Record::of(interaction).state,
+                    updated_at: interaction.updated_at.clone().unwrap_or_default(),
+                    data: interaction.data.clone(),
+                }));
+                Ok(())
+            }
+            (ReadFormat::Singer, Some(singer)) => {
+                let lines: String =
+                    printed.filter_map(|record| singer.record(record)).map(|line| line + "\n").collect();
+                Ok(context.output.raw(lines.as_bytes())?)
+            }
+            (ReadFormat::Jsonl | ReadFormat::Singer, _) => print(interactions, room, context),
+        }
+    }
+
+    /// After a page whose records have all been printed.
+    fn state(&self, cursor: &Cursor, context: &mut Context) -> Result<(), Failure> {
+        match &self.singer {
+            Some(singer) => Ok(context.output.raw(format!("{}\n", singer.state(cursor)).as_bytes())?),
+            None => Ok(()),
+        }
+    }
+
+    fn end(self, context: &mut Context) -> Result<(), Failure> {
+        match self.format {
+            ReadFormat::Table => Ok(context.output.rows(&self.rows, "no records")?),
+            ReadFormat::Jsonl | ReadFormat::Singer => Ok(()),
+        }
+    }
+}
+
+/// Prints records, one JSON object a line.
+pub(super) fn print(interactions: &[Interaction], room: usize, context: &mut Context) -> Result<(), Failure> {
     let mut lines = Vec::new();
     for interaction in interactions.iter().take(room) {
         serde_json::to_writer(&mut lines, &Record::of(interaction))?;

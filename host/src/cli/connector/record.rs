@@ -29,9 +29,9 @@ Examples:
   syncline connector record . people --out cassettes/people.json        in a project's folder
   syncline connector record --from-har capture.har --out imported.json")]
 pub struct ConnectorRecordArgs {
-    /// Which connector, with what.
-    #[command(flatten)]
-    pub target: OptionalTarget,
+    /// Path of a .wasm file, the name of a connector in the configured folder, or the folder of a project
+    #[arg(value_name = "FILE|NAME|FOLDER", required_unless_present = "from_har")]
+    pub connector: Option<PathBuf>,
     /// Names of the objects to read, as `discover` lists them; every one unless said
     #[arg(value_name = "OBJECT")]
     pub objects: Vec<String>,
@@ -48,22 +48,11 @@ pub struct ConnectorRecordArgs {
     #[arg(long, value_name = "FIELD", value_delimiter = ',')]
     pub scrub: Vec<String>,
     /// Import a HAR file, as browsers and proxies write them, instead of calling a connector
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["pages", "page_size", "objects"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["connector", "objects"])]
     pub from_har: Option<PathBuf>,
-}
-
-/// A connector to record, unless a file is imported.
-#[derive(Debug, Args)]
-pub struct OptionalTarget {
-    /// Path of a .wasm file, the name of a connector in the configured folder, or the folder of a project
-    #[arg(value_name = "FILE|NAME|FOLDER", required_unless_present = "from_har")]
-    pub connector: Option<PathBuf>,
-    /// A synthetic provider to talk to instead of the real one: a file that describes it, or its URL on this machine
-    #[arg(long, value_name = "FILE|URL")]
-    pub provider: Option<String>,
-    /// Configuration and credentials.
+    /// What to try it with.
     #[command(flatten)]
-    pub connection: crate::cli::connection::ConnectionArgs,
+    pub target: TargetArgs,
 }
 
 /// Plays a cassette to its connector and prints the records: the same bytes every time, without account or network.
@@ -85,15 +74,13 @@ pub struct ConnectorReplayArgs {
 }
 
 /// Records.
-pub(super) async fn record(
-    args: ConnectorRecordArgs,
-    config: &Config,
-    context: &mut Context,
-) -> Result<(), Failure> {
+pub(super) async fn record(args: ConnectorRecordArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
     let mut cassette = match &args.from_har {
         Some(path) => {
             let text = std::fs::read(path).map_err(|error| {
-                Failure::new(Exit::Failure, "the HAR file cannot be read").at(path.display().to_string()).caused_by(&error)
+                Failure::new(Exit::Failure, "the HAR file cannot be read")
+                    .at(path.display().to_string())
+                    .caused_by(&error)
             })?;
             har::import(&text).map_err(|error| unusable(path, &error))?
         }
@@ -118,12 +105,8 @@ pub(super) async fn record(
 }
 
 async fn recorded(args: &ConnectorRecordArgs, config: &Config, context: &mut Context) -> Result<Cassette, Failure> {
-    let target = TargetArgs {
-        connector: args.target.connector.clone().unwrap_or_default(),
-        provider: args.target.provider.clone(),
-        connection: args.target.connection.clone(),
-    };
-    let target = Target::find(&target, config, context).await?;
+    let named = args.connector.clone().unwrap_or_default();
+    let target = Target::find(&named, &args.target, config, context).await?;
     let recorder = Arc::new(Recorder::default());
     let probe = target.probe(config, args.page_size, Some(Arc::clone(&recorder) as _)).await?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -151,11 +134,7 @@ async fn recorded(args: &ConnectorRecordArgs, config: &Config, context: &mut Con
 }
 
 /// Replays.
-pub(super) async fn replay(
-    args: &ConnectorReplayArgs,
-    config: &Config,
-    context: &mut Context,
-) -> Result<(), Failure> {
+pub(super) async fn replay(args: &ConnectorReplayArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
     let cassette = Cassette::read(&args.cassette).map_err(|error| unusable(&args.cassette, &error))?;
     let connector = connector(args, &cassette, config).await?;
     let digest = format!("sha256:{}", connector.digest);
@@ -172,14 +151,13 @@ pub(super) async fn replay(
     let (line, gate_auth) = (Arc::clone(&player), cassette.auth.as_str());
     let gate = line::gate_without_credentials(play::egress(), &connector.manifest, gate_auth, line);
     let moment = Some(Moment { now_ms: cassette.recorded_at_ms(), seed: 1 });
-    let setting = Setting {
-        moment,
-        ..Setting::of(&cassette.config, &cassette.auth, cassette.page_size, probe::budget(config))
-    };
+    let setting =
+        Setting { moment, ..Setting::of(&cassette.config, &cassette.auth, cassette.page_size, probe::budget(config)) };
     let line = Line::open(&gate, connector, setting).await.map_err(|error| probe::no_session(&error))?;
     let (mut pages, mut records) = (0_usize, 0_usize);
     for call in cassette.calls.iter().filter(|call| call.call == Function::Fetch) {
-        let Some(object) = call.object.as_deref().filter(|name| args.object.as_deref().is_none_or(|only| only == *name))
+        let Some(object) =
+            call.object.as_deref().filter(|name| args.object.as_deref().is_none_or(|only| only == *name))
         else {
             continue;
         };
@@ -214,7 +192,9 @@ async fn connector(
         return probe::find(config, named).await;
     }
     if cassette.connector.name.is_empty() {
-        return Err(Failure::new(Exit::Usage, "the cassette does not say which connector it is of").help("--connector FILE"));
+        return Err(
+            Failure::new(Exit::Usage, "the cassette does not say which connector it is of").help("--connector FILE")
+        );
     }
     let catalog = probe::catalog(config).await?;
     // The recorded build if it is here, else the newest of that name.

@@ -19,17 +19,14 @@ use crate::egress::{EgressConfig, Tape};
 use crate::kit::aim;
 use crate::kit::control::Control;
 use crate::kit::project::{FILE, Project, Trial};
-use crate::kit::synthetic::Synthetic;
+use crate::kit::synthetic::{self, Synthetic};
 
 /// Seed of a described provider that nobody gave another one.
 const SEED: u64 = 1;
 
-/// A connector and how to try it.
-#[derive(Debug, Args)]
+/// What a connector is tried with.
+#[derive(Debug, Clone, Default, Args)]
 pub struct TargetArgs {
-    /// Path of a .wasm file, the name of a connector in the configured folder, or the folder of a project
-    #[arg(value_name = "FILE|NAME|FOLDER")]
-    pub connector: PathBuf,
     /// A synthetic provider to talk to instead of the real one: a file that describes it, or its URL on this machine
     #[arg(long, value_name = "FILE|URL")]
     pub provider: Option<String>,
@@ -59,21 +56,30 @@ struct Provider {
 impl Target {
     /// Finds the connector, and everything that it is tried with. In a project's folder, whoever gives no credentials
     /// gets what `[test]` in its `connector.toml` says, synthetic provider included.
-    pub(super) async fn find(args: &TargetArgs, config: &Config, context: &mut Context) -> Result<Self, Failure> {
-        let project = match args.connector.join(FILE).is_file() {
-            true => Some(Project::open(&args.connector).map_err(Failure::config)?),
+    pub(super) async fn find(
+        named: &Path,
+        args: &TargetArgs,
+        config: &Config,
+        context: &mut Context,
+    ) -> Result<Self, Failure> {
+        let project = match named.join(FILE).is_file() {
+            true => Some(Project::open(named).map_err(Failure::config)?),
             false => None,
         };
         let connector = match &project {
             Some(project) => probe::find(config, &built(project)?).await?,
-            None => probe::find(config, &args.connector).await?,
+            None => probe::find(config, named).await?,
         };
         let mut trial = project.map(|project| project.trial).unwrap_or_default();
         let real = args.provider.is_none() && !args.connection.secrets.secrets.is_empty();
-        let connection = if real { fit::connection(&args.connection, &connector.manifest)? } else { tried(args, &trial, &connector)? };
-        let named = args.provider.as_ref().map(|text| (text.clone(), PathBuf::from(text)));
+        let connection = if real {
+            fit::connection(&args.connection, &connector.manifest)?
+        } else {
+            tried(args, &trial, &connector)?
+        };
+        let asked = args.provider.as_ref().map(|text| (text.clone(), PathBuf::from(text)));
         let described = trial.provider.take().filter(|_| !real).map(|path| (path.display().to_string(), path));
-        let provider = match named.or(described) {
+        let provider = match asked.or(described) {
             Some((text, path)) => {
                 let provider = Provider::open(&text, &path).await?;
                 context.output.note(&format!("talking to the synthetic provider {text}"))?;
@@ -88,8 +94,9 @@ impl Target {
     pub(super) fn egress(&self, config: &Config) -> Result<EgressConfig, Failure> {
         let egress = app::egress(config).map_err(|error| probe::no_gate(&error))?;
         let Some(provider) = &self.provider else { return Ok(egress) };
-        aim::at(egress, &self.connector.manifest, &self.connection.config, &provider.origin)
-            .map_err(|error| Failure::new(Exit::Usage, "the connector's hosts do not fit the configuration").caused_by(&error))
+        aim::at(egress, &self.connector.manifest, &self.connection.config, &provider.origin).map_err(|error| {
+            Failure::new(Exit::Usage, "the connector's hosts do not fit the configuration").caused_by(&error)
+        })
     }
 
     /// A way to call it.
@@ -157,7 +164,10 @@ impl Provider {
             origin.set_query(None);
             return Ok(Self { origin, tenant, _running: None });
         }
-        let running = Synthetic::open(path, SEED).await?;
-        Ok(Self { origin: running.origin().clone(), tenant: None, _running: Some(running) })
+        let description = synthetic::load(path).map_err(Failure::config)?;
+        let options = synthetic::Options { seed: SEED, ..synthetic::Options::default() };
+        let running = Synthetic::start(description, options).await?;
+        let origin = url::Url::parse(&running.origin())?;
+        Ok(Self { origin, tenant: None, _running: Some(running) })
     }
 }

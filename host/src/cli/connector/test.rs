@@ -27,9 +27,9 @@ Examples:
 
 Exit codes: 0 everything holds, 5 something does not")]
 pub struct ConnectorTestArgs {
-    /// Which connector, with what.
-    #[command(flatten)]
-    pub target: TargetArgs,
+    /// Path of a .wasm file, the name of a connector in the configured folder, or the folder of a project
+    #[arg(value_name = "FILE|NAME|FOLDER", default_value = ".")]
+    pub connector: PathBuf,
     /// A cassette to replay; may be given several times
     #[arg(long = "cassette", value_name = "PATH")]
     pub cassettes: Vec<PathBuf>,
@@ -37,16 +37,22 @@ pub struct ConnectorTestArgs {
     #[arg(long = "object", value_name = "OBJECT")]
     pub objects: Vec<String>,
     /// Records in a page: few, so that there are many pages
-    #[arg(long, value_name = "COUNT")]
-    pub page_size: Option<u32>,
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    pub page_size: u32,
+    /// How late the provider may show a change, in milliseconds: what the connector promises to cope with
+    #[arg(long, value_name = "MS")]
+    pub index_lag_ms: Option<u64>,
     /// Write the report as JUnit XML too
     #[arg(long, value_name = "PATH")]
     pub junit: Option<PathBuf>,
+    /// What to try it with.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// Runs the command.
 pub(super) async fn run(args: &ConnectorTestArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
-    let target = Target::find(&args.target, config, context).await?;
+    let target = Target::find(&args.connector, &args.target, config, context).await?;
     let paths = if args.cassettes.is_empty() { target.trial.cassettes.clone() } else { args.cassettes.clone() };
     let cassettes = paths
         .iter()
@@ -61,11 +67,11 @@ pub(super) async fn run(args: &ConnectorTestArgs, config: &Config, context: &mut
         config: target.connection.config.clone(),
         auth: target.connection.auth.clone(),
         objects,
-        page_size: args.page_size.or(target.trial.page_size).unwrap_or(conform::PAGE_SIZE),
+        page_size: args.page_size.max(1),
         budget: probe::budget(config),
         egress,
         control: target.control().await?,
-        index_lag_ms: target.trial.index_lag_ms.unwrap_or(conform::INDEX_LAG_MS),
+        index_lag_ms: args.index_lag_ms.unwrap_or(target.trial.index_lag_ms),
         cassettes,
         secrets: target.connection.secrets,
     };
@@ -100,6 +106,8 @@ fn failed(error: &ConformError) -> Failure {
             .help("--cassette FILE replays a recording (`syncline connector record` makes one)"),
         ConformError::UnknownObject { .. } => Failure::new(Exit::NotFound, error.to_string()),
         ConformError::Control(error) => unreachable(error),
-        ConformError::Open(_) | ConformError::Gate(_) => Failure::new(Exit::Failure, error.to_string()).caused_by(error),
+        ConformError::Open(_) | ConformError::Gate(_) => {
+            Failure::new(Exit::Failure, error.to_string()).caused_by(error)
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::baseline::{Baseline, Recorded, fetch, player_at};
 use super::report::{Failure, Tally};
 use super::stage::Stage;
 use super::wires::{Fault, Faulty, RETRY_AFTER_SECONDS};
-use super::{calls_of, checks, mutate, resume};
+use super::{checks, mutate, resume};
 use crate::domain::outcome::Verdict;
 use crate::domain::{CallError, Cursor, Outcome, Page, classify};
 use crate::egress::Incoming;
@@ -21,6 +21,9 @@ pub(super) async fn judge(stage: &Stage<'_>, baseline: &Baseline, tally: &mut Ta
     for recorded in baseline.tried() {
         for at in 0..recorded.exchanges {
             for fault in Fault::ALL {
+                if fault == Fault::Duplicate && previous(baseline, recorded, at).is_none() {
+                    continue;
+                }
                 let Some(tried) = attempt(stage, baseline, recorded, at, fault).await else { continue };
                 tally.case(fault.check(), name, tried.class);
                 if let Some(swallowed) = tried.swallowed {
@@ -50,7 +53,7 @@ async fn attempt(
     fault: Fault,
 ) -> Option<Tried> {
     let player = player_at(baseline, recorded);
-    let faulty = Arc::new(Faulty::new(Arc::clone(&player), at, fault, previous(baseline, recorded)));
+    let faulty = Arc::new(Faulty::new(Arc::clone(&player), at, fault, previous(baseline, recorded, at)));
     let (line, recorder) = stage.replay(Arc::clone(&faulty) as _, stage.moment).await.ok()?;
     let answer = fetch(&line, baseline, recorded.from.as_ref()).await;
     if !faulty.hit() {
@@ -85,7 +88,7 @@ async fn attempt(
             resume::again_at(stage, baseline, recorded).await.map_err(|why| told(format!("gone, and then: {why}"))),
         ),
     };
-    Some(Tried { class, swallowed: None, recovery })
+    Some(Tried { class, swallowed: Some(Ok(())), recovery })
 }
 
 /// The page as the host sees it, which knows the cursors of this reading.
@@ -182,11 +185,17 @@ async fn goes_on(stage: &Stage<'_>, baseline: &Baseline, recorded: &Recorded, pa
         .map_or(Ok(()), |ids| Err(format!("became a page, and the reading ended as a success without {ids}")))
 }
 
-/// The last answer before a call.
-fn previous(baseline: &Baseline, recorded: &Recorded) -> Option<Incoming> {
-    let calls: Vec<_> = calls_of(&baseline.cassette, &baseline.object.name).collect();
-    let before = calls.iter().rev().find(|(place, _)| *place < recorded.call)?;
-    before.1.exchanges.iter().rev().find_map(|exchange| exchange.response.as_ref()).map(play::incoming)
+/// The answer before a request, in the same reading: what came hours ago, to another question, comes from nowhere.
+fn previous(baseline: &Baseline, recorded: &Recorded, at: usize) -> Option<Incoming> {
+    let here = baseline.cassette.calls.get(recorded.call)?;
+    let in_call = here.exchanges.iter().take(at).rev().find_map(|exchange| exchange.response.as_ref());
+    let run = baseline.run_of(recorded);
+    let before = || {
+        let page = run.iter().rev().find(|page| page.call < recorded.call)?;
+        let call = baseline.cassette.calls.get(page.call)?;
+        call.exchanges.iter().rev().find_map(|exchange| exchange.response.as_ref())
+    };
+    in_call.or_else(before).map(play::incoming)
 }
 
 /// Whether a fault was told as what it is.

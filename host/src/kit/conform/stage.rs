@@ -34,6 +34,8 @@ impl<'a> Stage<'a> {
             let gate = Gate::new(subject.egress.clone(), credentials, Arc::new(MemoryPauses::default()))?;
             live = Some(Arc::new(gate));
             now_ms = control.status().await?.now_ms;
+            // The suite asks for more in a minute than a connector does in a day. Not every provider has a limit to lift.
+            let _ = control.turn(serde_json::json!({ "rate": null })).await;
         }
         Ok(Self {
             subject,
