@@ -1,6 +1,7 @@
 //! `syncline connector`: look into connectors and try them out. Needs no store; what is fetched is printed.
 
 mod build;
+mod fake;
 mod inspect;
 mod new;
 mod read;
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+
+pub use fake::ConnectorFakeArgs;
 
 use super::connection::ConnectionArgs;
 use super::context::Context;
@@ -38,6 +41,8 @@ pub enum ConnectorCommand {
     Discover(ConnectorCheckArgs),
     /// Fetch pages of one object and print the records
     Read(ConnectorReadArgs),
+    /// Serve a provider that a provider.toml describes, with data that is made up
+    Fake(ConnectorFakeArgs),
 }
 
 /// Writes a new project: a connector that builds and reads one object, with its tests.
@@ -158,6 +163,7 @@ pub async fn run(command: ConnectorCommand, context: &mut Context) -> Result<(),
         ConnectorCommand::Check(args) => check(&args, &config, context).await,
         ConnectorCommand::Discover(args) => discover(&args, &config, context).await,
         ConnectorCommand::Read(args) => read::run(&args, &config, context).await,
+        ConnectorCommand::Fake(args) => fake::run(args, context).await,
     }
 }
 
