@@ -1,6 +1,7 @@
 //! `syncline connector`: look into connectors and try them out. Needs no store; what is fetched is printed.
 
 mod build;
+mod fake;
 mod inspect;
 mod new;
 mod read;
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+
+pub use fake::ConnectorFakeArgs;
 
 use super::connection::ConnectionArgs;
 use super::context::Context;
@@ -46,6 +49,8 @@ pub enum ConnectorCommand {
     Record(record::ConnectorRecordArgs),
     /// Play a cassette to it and print the records
     Replay(record::ConnectorReplayArgs),
+    /// Serve a provider that a provider.toml describes, with data that is made up
+    Fake(ConnectorFakeArgs),
 }
 
 /// Writes a new project: a connector that builds and reads one object, with its tests.
@@ -190,6 +195,7 @@ pub async fn run(command: ConnectorCommand, context: &mut Context) -> Result<(),
         ConnectorCommand::Test(args) => test::run(&args, &config, context).await,
         ConnectorCommand::Record(args) => record::record(args, &config, context).await,
         ConnectorCommand::Replay(args) => record::replay(&args, &config, context).await,
+        ConnectorCommand::Fake(args) => fake::run(args, context).await,
     }
 }
 

@@ -24,6 +24,7 @@ mod words;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,6 +37,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 pub use description::Description;
 pub use read::{load, parse};
@@ -43,6 +45,8 @@ pub use read::{load, parse};
 use answer::Served;
 use reply::{Answer, Ask};
 use state::State;
+
+use crate::config::ConfigErrors;
 
 /// Requests are small.
 const BODY_BYTES: usize = 1 << 20;
@@ -61,10 +65,22 @@ pub struct Options {
     pub change_every: Option<Duration>,
 }
 
+/// Why a described provider does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its description is wrong.
+    #[error(transparent)]
+    Description(#[from] ConfigErrors),
+    /// It has nowhere to listen.
+    #[error("there is no port for the synthetic provider")]
+    Port(#[source] io::Error),
+}
+
 /// A running provider. Dropping it ends it at once; `stop` lets answers finish.
 #[derive(Debug)]
 pub struct Synthetic {
     addr: SocketAddr,
+    origin: Url,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -77,6 +93,7 @@ impl Synthetic {
     pub async fn start(description: Description, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let addr = listener.local_addr()?;
+        let origin = Url::parse(&format!("http://{addr}")).map_err(io::Error::other)?;
         let mut state = State::new(description, options.seed);
         state.paused = options.change_every.is_none();
         let state = Arc::new(Mutex::new(state));
@@ -92,7 +109,16 @@ impl Synthetic {
         if let Some(period) = options.change_every {
             tasks.spawn(change(state, stop.clone(), period.max(Duration::from_millis(1))));
         }
-        Ok(Self { addr, stop, tasks })
+        Ok(Self { addr, origin, stop, tasks })
+    }
+
+    /// Starts the provider that a file describes, on any port and standing still between requests.
+    ///
+    /// # Errors
+    /// [`OpenError`] where the file is wrong or no port can be had.
+    pub async fn open(path: &Path, seed: u64) -> Result<Self, OpenError> {
+        let description = load(path)?;
+        Self::start(description, Options { seed, ..Options::default() }).await.map_err(OpenError::Port)
     }
 
     /// Where it listens.
@@ -103,8 +129,8 @@ impl Synthetic {
 
     /// The same as a URL, as `--provider` takes it.
     #[must_use]
-    pub fn origin(&self) -> String {
-        format!("http://{}", self.addr)
+    pub const fn origin(&self) -> &Url {
+        &self.origin
     }
 
     /// Ends it; waits for answers that are on their way, for two seconds at most.
