@@ -167,7 +167,7 @@ impl Provider {
         let description = synthetic::load(path).map_err(Failure::config)?;
         let options = synthetic::Options { seed: SEED, ..synthetic::Options::default() };
         let running = Synthetic::start(description, options).await?;
-        let origin = url::Url::parse(&running.origin())?;
+        let origin = running.origin().clone();
         Ok(Self { origin, tenant: None, _running: Some(running) })
     }
 }
