@@ -15,6 +15,9 @@ use crate::kit::truth;
 /// Names of members that say whether there is more, in whatever case and with or without dashes.
 const MORE: [&str; 6] = ["hasmore", "hasnextpage", "morerecords", "moreitemsincollection", "moreitems", "moreresults"];
 
+/// Names of members that say that there is no more, whatever else is there.
+const END: [&str; 2] = ["endofstream", "islastpage"];
+
 /// Names of members that say where it is.
 const NEXT: [&str; 7] = ["next", "nextpage", "nextcursor", "nexturl", "nextrecordsurl", "nextlink", "nextpagetoken"];
 
@@ -62,8 +65,18 @@ fn says_more(exchange: &Exchange) -> Option<String> {
 
 fn in_json(value: &Json, depth: usize) -> Option<String> {
     let members = value.as_object().filter(|_| depth < 4)?;
+    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    // A link to what will be there some day is no promise.
+    let ends = members.iter().any(|(name, value)| {
+        let name = plain(name);
+        (END.contains(&name.as_str()) && *value == Json::Bool(true))
+            || (MORE.contains(&name.as_str()) && *value == Json::Bool(false))
+    });
+    if ends {
+        return None;
+    }
     for (name, value) in members {
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        let plain = plain(name);
         let more = MORE.contains(&plain.as_str()) && *value == Json::Bool(true);
         let next = NEXT.contains(&plain.as_str())
             && match value {
