@@ -40,7 +40,7 @@ pub(crate) struct Account {
     pub(crate) api_usage: AtomicU64,
     pub(crate) locators: Mutex<VecDeque<salesforce::rest::Locator>>,
     pub(crate) jobs: Mutex<BTreeMap<String, salesforce::bulk::Job>>,
-    pub(crate) intercom: Mutex<intercom::Memory>,
+    pub(crate) intercom: Mutex<intercom::answers::Memory>,
 }
 
 impl Account {

@@ -44,16 +44,16 @@ pub fn run<'a>(table: &'a Table, body: &Bytes, epoch: u64, now: i64) -> Result<F
     let body: Value = serde_json::from_slice(body).map_err(|_| "the body is not JSON".to_owned())?;
     let query = body.get("query").filter(|query| query.is_object()).ok_or("query is missing")?;
     check(table, query, 0)?;
-    let pagination = &body["pagination"];
+    let text = |path: &str| body.pointer(path).and_then(Value::as_str);
     let default = if table.object.name == "contacts" { 50 } else { 20 };
-    let per_page = pagination.get("per_page").map_or(Some(default), Value::as_u64);
+    let per_page = body.pointer("/pagination/per_page").map_or(Some(default), Value::as_u64);
     let per_page = per_page.filter(|rows| (1..=150).contains(rows)).ok_or("per_page must be between 1 and 150")?;
     let per_page = per_page as usize;
-    let field = body["sort"]["field"].as_str().unwrap_or("updated_at");
+    let field = text("/sort/field").unwrap_or("updated_at");
     if !matches!(field, "updated_at" | "created_at") {
         return Err(format!("cannot sort by {field:?}"));
     }
-    let ascending = match body["sort"]["order"].as_str().unwrap_or("descending") {
+    let ascending = match text("/sort/order").unwrap_or("descending") {
         "ascending" => true,
         "descending" => false,
         other => return Err(format!("no such order: {other:?}")),
@@ -70,7 +70,7 @@ pub fn run<'a>(table: &'a Table, body: &Bytes, epoch: u64, now: i64) -> Result<F
     }
     let total = found.len();
     let mut page = 1;
-    if let Some(place) = pagination.get("starting_after").filter(|place| !place.is_null()) {
+    if let Some(place) = body.pointer("/pagination/starting_after").filter(|place| !place.is_null()) {
         let (after, number) = read(place, epoch, &digest).ok_or("starting_after is invalid")?;
         page = number;
         found.retain(|(key, _)| if ascending { *key > after } else { *key < after });
