@@ -33,26 +33,34 @@ struct Count {
 pub(crate) fn fetch(api: &Api<'_>, config: &Config, at: Option<&str>) -> Result<Page, Error> {
     let mut at: Notes = position(at)?;
     let mut records: Vec<Interaction> = Vec::new();
-    for _ in 0..REQUESTS {
-        let Some(contact) = at.contacts.first() else {
-            if at.listed {
-                return Ok(Page::done(records, cursor::encode(&Notes::default())).pass_complete());
-            }
-            list(api, config, &mut at)?;
-            continue;
-        };
-        let goes_on = read(api, contact, at.pages + 1, &mut records)?;
-        if goes_on {
-            at.pages += 1;
-        } else {
-            at.contacts.remove(0);
-            at.pages = 0;
+    for request in 0..REQUESTS {
+        if at.listed && at.contacts.is_empty() {
+            return Ok(Page::done(records, cursor::encode(&Notes::default())).pass_complete());
+        }
+        match step(api, config, &mut at, &mut records) {
+            // What has been read is given away; the next call meets the fault.
+            Err(_) if request > 0 => break,
+            step => step?,
         }
         if records.iter().map(|record| record.data.len()).sum::<usize>() > ENOUGH_BYTES {
             break;
         }
     }
     Ok(more(records, &at))
+}
+
+/// One request: the next notes, or the next contacts.
+fn step(api: &Api<'_>, config: &Config, at: &mut Notes, records: &mut Vec<Interaction>) -> Result<(), Error> {
+    let Some(contact) = at.contacts.first() else {
+        return list(api, config, at);
+    };
+    if read(api, contact, at.pages + 1, records)? {
+        at.pages += 1;
+    } else {
+        at.contacts.remove(0);
+        at.pages = 0;
+    }
+    Ok(())
 }
 
 /// Adds the next contacts that may have notes.

@@ -1,13 +1,16 @@
 //! What one provider must tell the rest of the crate. Everything that all of them share is elsewhere and asks here.
 
+use std::collections::BTreeMap;
+
 use axum::response::Response;
 use serde_json::{Map, Value};
 
 use crate::{
     Shared, Tenant,
-    dataset::{Record, Table},
+    dataset::{Record, Table, World},
     reply::Call,
     schema::Object,
+    truth::Truth,
 };
 
 /// What becomes of an owner or user who leaves.
@@ -119,4 +122,7 @@ pub(crate) trait Api: Sync {
 
     /// Everything the endpoints can say of a record, as a connector delivers it.
     fn data(&self, table: &Table, record: &Record) -> Map<String, Value>;
+
+    /// Corrects the truth about an object where it depends on another one.
+    fn amend(&self, _world: &World, _object: &str, _truth: &mut BTreeMap<String, Truth>) {}
 }

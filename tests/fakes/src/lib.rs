@@ -40,6 +40,7 @@ pub mod driver;
 pub mod faults;
 pub mod freshdesk;
 pub mod hubspot;
+pub mod intercom;
 pub mod limit;
 pub mod reply;
 pub mod salesforce;
@@ -302,7 +303,7 @@ impl FakeProviders {
         self.shared.tokens.expire_all();
     }
 
-    /// Kills all of Salesforce's query locators.
+    /// Kills all of Salesforce's query locators, and makes Intercom forget its places and its scroll.
     pub fn kill_locators(&self) {
         self.shared.kill_locators();
     }

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::{api::Api, freshdesk, hubspot, salesforce, zendesk};
+use crate::{api::Api, freshdesk, hubspot, intercom, salesforce, zendesk};
 
 /// A provider that can be imitated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
@@ -18,11 +18,13 @@ pub enum Provider {
     Zendesk,
     /// Freshdesk API v2.
     Freshdesk,
+    /// Intercom REST 2.14.
+    Intercom,
 }
 
 impl Provider {
     /// All of them, in a fixed order: new ones come last, or the seeded choices of the others change.
-    pub const ALL: [Self; 4] = [Self::HubSpot, Self::Salesforce, Self::Zendesk, Self::Freshdesk];
+    pub const ALL: [Self; 5] = [Self::HubSpot, Self::Salesforce, Self::Zendesk, Self::Freshdesk, Self::Intercom];
 
     /// How it behaves. The only place that leads from a provider to its module.
     pub(crate) fn api(self) -> &'static dyn Api {
@@ -31,6 +33,7 @@ impl Provider {
             Self::Salesforce => &salesforce::Salesforce,
             Self::Zendesk => &zendesk::Zendesk,
             Self::Freshdesk => &freshdesk::Freshdesk,
+            Self::Intercom => &intercom::Intercom,
         }
     }
 
@@ -41,6 +44,7 @@ impl Provider {
             Self::Salesforce => "salesforce",
             Self::Zendesk => "zendesk",
             Self::Freshdesk => "freshdesk",
+            Self::Intercom => "intercom",
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
     dataset::{Shape, World},
     driver::{Change, Driver},
     faults::{Faults, Knobs},
+    intercom,
     limit::Limiter,
     locked,
     reply::Call,
@@ -39,6 +40,7 @@ pub(crate) struct Account {
     pub(crate) api_usage: AtomicU64,
     pub(crate) locators: Mutex<VecDeque<salesforce::rest::Locator>>,
     pub(crate) jobs: Mutex<BTreeMap<String, salesforce::bulk::Job>>,
+    pub(crate) intercom: Mutex<intercom::answers::Memory>,
 }
 
 impl Account {
@@ -77,6 +79,7 @@ impl Shared {
                 api_usage: AtomicU64::new(0),
                 locators: Mutex::default(),
                 jobs: Mutex::default(),
+                intercom: Mutex::default(),
             }
         });
         let faults = Faults::default();
@@ -141,7 +144,9 @@ impl Shared {
     ) -> Option<BTreeMap<String, Truth>> {
         let (provider, _) = self.find(provider, object)?;
         let world = self.account(tenant)?.world(provider)?;
-        Some(truth::of(world.table(object)?, self.now_ms()))
+        let mut truth = truth::of(world.table(object)?, self.now_ms());
+        provider.api().amend(&world, object, &mut truth);
+        Some(truth)
     }
 
     pub(crate) fn settled(&self) -> bool {
@@ -176,7 +181,10 @@ impl Shared {
     }
 
     pub(crate) fn kill_locators(&self) {
-        self.accounts.iter().for_each(|account| locked(&account.locators).clear());
+        for account in &self.accounts {
+            locked(&account.locators).clear();
+            locked(&account.intercom).forget();
+        }
     }
 
     pub(crate) fn kill_bulk_jobs(&self) {

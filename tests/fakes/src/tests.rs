@@ -19,6 +19,7 @@ use super::{
 mod clock;
 mod freshdesk;
 mod hubspot;
+mod intercom;
 mod knobs;
 mod salesforce;
 mod zendesk;
@@ -55,7 +56,7 @@ impl Client<'_> {
         let host = self.host.clone().unwrap_or_else(|| addr.to_string());
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\nContent-Type: {kind}\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+             Intercom-Version: 2.14\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(head.as_bytes()).await.unwrap();

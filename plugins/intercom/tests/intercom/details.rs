@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use syncline_sdk::testing::text;
 
-use crate::mini::{Mini, Run};
+use crate::host::Run;
+use crate::mini::Mini;
 use crate::world::HOUR;
 
 fn data(run: &Run, id: &str) -> Value {
