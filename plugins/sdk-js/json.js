@@ -13,9 +13,9 @@
 import { Unexpected } from "./errors.js";
 
 const BACKSLASH = 92;
-// An engine runs a regular expression several times faster than a loop over characters. The strings of FLAT have no
-// escapes and its repetition an end, so that no text makes it slow or deep.
-const FLAT = /(?:[^"{}[\]]+|"[^"\\]*"){1,64}/y;
+// What contains no bracket: text between strings, and strings without escapes. No repetition is without an end, so that
+// no text makes it slow, deep or large; what is longer is taken in steps, or by `stringEnd`.
+const FLAT = /(?:[^"{}[\]]{1,1024}|"[^"\\]{0,1024}"){1,64}/y;
 const SCALAR = /[^,\]}\s]*/y;
 const SPACE = /\s*/y;
 

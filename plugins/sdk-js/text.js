@@ -7,8 +7,11 @@
 
 /** Characters that one call of `String.fromCharCode` may take as arguments. */
 const CHUNK = 8192;
-const ASCII = /[\x00-\x7f]*/y;
-const BEYOND = /[\x80-\xff]*/y;
+// An engine runs a regular expression several times faster than a loop over characters; but QuickJS remembers every
+// character of a repetition, so that one without an end takes many times the memory of the text.
+const RUN = 4096;
+const ASCII = new RegExp(`[\\x00-\\x7f]{0,${RUN}}`, "y");
+const BEYOND = new RegExp(`[\\x80-\\xff]{0,${RUN}}`, "y");
 
 /**
  * Bytes as text; what is not UTF-8 becomes U+FFFD.
@@ -40,10 +43,13 @@ function decodeLatin(bytes) {
   for (let at = 0; at < bytes.length; ) {
     ASCII.lastIndex = at;
     ASCII.test(bytes);
-    BEYOND.lastIndex = ASCII.lastIndex;
+    const start = (BEYOND.lastIndex = ASCII.lastIndex);
     BEYOND.test(bytes);
-    text += bytes.slice(at, ASCII.lastIndex) + decodeBeyond(bytes.slice(ASCII.lastIndex, BEYOND.lastIndex));
-    at = BEYOND.lastIndex;
+    let end = BEYOND.lastIndex;
+    // Where a run ended only because it was long, not in the middle of a character.
+    for (let k = 0; k < 3 && end - start > 3 && (bytes.charCodeAt(end) & 0xc0) === 0x80; k++) end--;
+    text += bytes.slice(at, start) + decodeBeyond(bytes.slice(start, end));
+    at = end;
   }
   return text;
 }

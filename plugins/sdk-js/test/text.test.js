@@ -19,7 +19,7 @@ function withoutCodecs(body) {
 }
 
 test("texts survive the way through bytes, with the engine's codecs and without", () => {
-  for (const text of ["", "ascii", "Löß", "日本語 😀 mixed", "\u0000\u007f\u0080\u07ff\u0800\uffff\u{10ffff}", "\ufeffbom", "x".repeat(20_000) + "é"]) {
+  for (const text of ["", "ascii", "Löß", "日本語 😀 mixed", "\u0000\u007f\u0080\u07ff\u0800\uffff\u{10ffff}", "\ufeffbom", "x".repeat(20_000) + "é", "é".repeat(10_000), "a" + "日".repeat(9_999), "😀".repeat(7_000), "x" + "日é".repeat(7_000)]) {
     const bytes = new TextEncoder().encode(text);
     withoutCodecs(() => {
       assert.deepEqual(encodeUtf8(text), bytes);
