@@ -34,6 +34,14 @@ fn help(words: &[&str]) -> String {
     here.render_help().to_string()
 }
 
+/// Without the options that all commands have.
+fn own_help(words: &[&str]) -> String {
+    let help = help(words);
+    let (own, rest) = help.split_once("\nGlobal options:").unwrap();
+    let (_, examples) = rest.split_once("\nExamples:").unwrap();
+    format!("{own}\nExamples:{examples}")
+}
+
 #[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
@@ -138,6 +146,12 @@ Examples:
 }
 
 #[test]
+fn help_of_connector_new_and_build_says_what_they_take() {
+    insta::assert_snapshot!(own_help(&["connector", "new"]), @"");
+    insta::assert_snapshot!(own_help(&["connector", "build"]), @"");
+}
+
+#[test]
 fn every_command_has_a_help_text() {
     fn look(command: &clap::Command) {
         assert!(command.get_about().is_some(), "{}", command.get_name());
@@ -181,6 +195,8 @@ fn commands_read_as_they_are_written() {
         "syncline object reset-cursor acme/salesforce/Account --to abc --yes",
         "syncline runs list acme --outcome failed --since 1d --limit 5",
         "syncline runs show 42",
+        "syncline connector new acme-crm --lang python --dir x",
+        "syncline connector build x --watch --read people --secret token=@t",
         "syncline connector list",
         "syncline connector inspect a.wasm",
         "syncline connector check a.wasm --secret token=@t",
@@ -212,6 +228,8 @@ fn wrong_commands_are_usage_errors_with_a_suggestion() {
         ("syncline integration add a/b --pin latest", "neither sha256:DIGEST nor a version"),
         ("syncline customer add a --interval 5ms", "at least 1s"),
         ("syncline interactions export a/b --after 5", "--changes"),
+        ("syncline connector new AcmeCRM", "such as `acme-crm`"),
+        ("syncline connector new crm --lang go", "python"),
         ("syncline connector read x y --cursor a --cursor-file b", "cannot be used with"),
     ] {
         let refusal = parse(line).unwrap_err();
