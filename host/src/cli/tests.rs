@@ -147,8 +147,51 @@ Examples:
 
 #[test]
 fn help_of_connector_new_and_build_says_what_they_take() {
-    insta::assert_snapshot!(own_help(&["connector", "new"]), @"");
-    insta::assert_snapshot!(own_help(&["connector", "build"]), @"");
+    insta::assert_snapshot!(own_help(&["connector", "new"]), @r#"
+Begin a new connector: a project that builds, with one object and its tests
+
+Usage: syncline connector new [OPTIONS] <NAME>
+
+Arguments:
+  <NAME>  What integrations will call the provider, such as `acme-crm`
+
+Options:
+      --lang <LANGUAGE>  What to write it in [default: rust] [possible values: rust, js, python]
+      --dir <PATH>       The folder to make; one of the connector's name unless said
+  -h, --help             Print help (see more with '--help')
+
+Examples:
+  syncline connector new acme-crm
+  syncline connector new acme-crm --lang python --dir connectors/acme
+"#);
+    insta::assert_snapshot!(own_help(&["connector", "build"]), @r#"
+Build the connector in a folder into dist/NAME.wasm
+
+Usage: syncline connector build [OPTIONS] [DIR]
+
+Arguments:
+  [DIR]  The connector's folder, with its connector.toml [default: .]
+
+Options:
+      --watch          Build again whenever something is saved, until Ctrl-C
+      --read <OBJECT>  Read the first page of this object after each build
+  -h, --help           Print help
+
+Connection:
+      --set <KEY=VALUE>       Set one configuration value; JSON where it is JSON, else text; dots
+                              reach into objects
+      --config-json <JSON>    The whole configuration, as a JSON object
+      --config-file <PATH>    The whole configuration, from a .json or .toml file
+      --secret <NAME=SOURCE>  A credential: `token=@path` from a file, `token=env:NAME` from the
+                              environment, `token=-` asked for or read from standard input
+      --auth <SCHEME>         Which of the connector's ways to authenticate; its first one unless
+                              said
+
+Examples:
+  syncline connector build
+  syncline connector build connectors/acme --watch
+  syncline connector build --watch --read people --secret token=env:ACME_TOKEN
+"#);
 }
 
 #[test]
