@@ -34,6 +34,14 @@ fn help(words: &[&str]) -> String {
     here.render_help().to_string()
 }
 
+/// Without the options that all commands have.
+fn own_help(words: &[&str]) -> String {
+    let help = help(words);
+    let (own, rest) = help.split_once("\nGlobal options:").unwrap();
+    let (_, examples) = rest.split_once("\nExamples:").unwrap();
+    format!("{own}\nExamples:{examples}")
+}
+
 #[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
@@ -138,6 +146,55 @@ Examples:
 }
 
 #[test]
+fn help_of_connector_new_and_build_says_what_they_take() {
+    insta::assert_snapshot!(own_help(&["connector", "new"]), @r#"
+Begin a new connector: a project that builds, with one object and its tests
+
+Usage: syncline connector new [OPTIONS] <NAME>
+
+Arguments:
+  <NAME>  What integrations will call the provider, such as `acme-crm`
+
+Options:
+      --lang <LANGUAGE>  What to write it in [default: rust] [possible values: rust, js, python]
+      --dir <PATH>       The folder to make; one of the connector's name unless said
+  -h, --help             Print help (see more with '--help')
+
+Examples:
+  syncline connector new acme-crm
+  syncline connector new acme-crm --lang python --dir connectors/acme
+"#);
+    insta::assert_snapshot!(own_help(&["connector", "build"]), @r#"
+Build the connector in a folder into dist/NAME.wasm
+
+Usage: syncline connector build [OPTIONS] [DIR]
+
+Arguments:
+  [DIR]  The connector's folder, with its connector.toml [default: .]
+
+Options:
+      --watch          Build again whenever something is saved, until Ctrl-C
+      --read <OBJECT>  Read the first page of this object after each build
+  -h, --help           Print help
+
+Connection:
+      --set <KEY=VALUE>       Set one configuration value; JSON where it is JSON, else text; dots
+                              reach into objects
+      --config-json <JSON>    The whole configuration, as a JSON object
+      --config-file <PATH>    The whole configuration, from a .json or .toml file
+      --secret <NAME=SOURCE>  A credential: `token=@path` from a file, `token=env:NAME` from the
+                              environment, `token=-` asked for or read from standard input
+      --auth <SCHEME>         Which of the connector's ways to authenticate; its first one unless
+                              said
+
+Examples:
+  syncline connector build
+  syncline connector build connectors/acme --watch
+  syncline connector build --watch --read people --secret token=env:ACME_TOKEN
+"#);
+}
+
+#[test]
 fn every_command_has_a_help_text() {
     fn look(command: &clap::Command) {
         assert!(command.get_about().is_some(), "{}", command.get_name());
@@ -181,6 +238,8 @@ fn commands_read_as_they_are_written() {
         "syncline object reset-cursor acme/salesforce/Account --to abc --yes",
         "syncline runs list acme --outcome failed --since 1d --limit 5",
         "syncline runs show 42",
+        "syncline connector new acme-crm --lang python --dir x",
+        "syncline connector build x --watch --read people --secret token=@t",
         "syncline connector list",
         "syncline connector inspect a.wasm",
         "syncline connector check a.wasm --secret token=@t",
@@ -212,6 +271,8 @@ fn wrong_commands_are_usage_errors_with_a_suggestion() {
         ("syncline integration add a/b --pin latest", "neither sha256:DIGEST nor a version"),
         ("syncline customer add a --interval 5ms", "at least 1s"),
         ("syncline interactions export a/b --after 5", "--changes"),
+        ("syncline connector new AcmeCRM", "such as `acme-crm`"),
+        ("syncline connector new crm --lang go", "python"),
         ("syncline connector read x y --cursor a --cursor-file b", "cannot be used with"),
     ] {
         let refusal = parse(line).unwrap_err();

@@ -3,6 +3,7 @@
 //! The templates are connectors of this repository, built and tested with it; the binary holds their files as they are.
 //! There is no language of templates: `birch` and `Birch` become the new name, and that is all.
 
+mod js;
 mod name;
 mod rust;
 #[cfg(test)]
@@ -69,7 +70,8 @@ pub fn create(name: &Name, language: Language, dir: &Path) -> Result<usize, NewE
 fn files(name: &Name, language: Language) -> Vec<(String, String)> {
     match language {
         Language::Rust => rust::files(name),
-        Language::Js | Language::Python => Vec::new(),
+        Language::Js => js::files(name),
+        Language::Python => Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::process::Command;
 use super::{BuildError, tool, workplace};
 use crate::kit::project::Project;
 
-const MISSING: &str = "a JavaScript connector needs Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)";
+const MISSING: &str = "a JavaScript connector needs Node.js 18 or newer with npm (Debian: apt-get install nodejs npm)";
 
 /// Runs the `build` script of package.json. It finds the contract in `dist/build/wit` and writes
 /// `dist/build/component.wasm`.

@@ -23,8 +23,7 @@ impl FromStr for Name {
         if text.len() > LONGEST {
             return refuse("a name has at most 64 characters");
         }
-        let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        if !text.starts_with(|c: char| c.is_ascii_lowercase()) || !text.split('-').all(part) {
+        if !has_shape(text) {
             let near = suggestion(text).map(|near| format!(", such as `{near}`")).unwrap_or_default();
             return Err(InvalidName(format!(
                 "a name begins with a lower-case letter and has lower-case letters, digits and single dashes{near}"
@@ -99,6 +98,11 @@ const RESERVED: [&str; 58] = [
     "yield",
 ];
 
+fn has_shape(text: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.split('-').all(part)
+}
+
 /// The nearest name that would do.
 fn suggestion(text: &str) -> Option<String> {
     let mut words: Vec<String> = vec![String::new()];
@@ -114,7 +118,7 @@ fn suggestion(text: &str) -> Option<String> {
     }
     words.retain(|word| !word.is_empty());
     let near = words.join("-").to_ascii_lowercase();
-    near.parse::<Name>().ok().map(|name| name.0)
+    Some(near).filter(|near| has_shape(near))
 }
 
 impl Name {

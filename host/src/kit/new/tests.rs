@@ -47,11 +47,26 @@ fn a_rust_project_is_the_template_and_the_sdk() {
 }
 
 #[test]
-fn nothing_of_the_placeholder_is_left_outside_of_the_sdk() {
-    let folder = created("acme-crm", Language::Rust);
-    for path in tree(folder.path()).iter().filter(|path| !path.starts_with("sdk/")) {
-        let text = std::fs::read_to_string(folder.path().join(path)).unwrap();
-        assert!(!text.to_lowercase().contains("birch"), "{path}");
+fn a_javascript_project_is_the_template_and_the_sdk() {
+    let folder = created("birch", Language::Js);
+    let made = tree(folder.path());
+    let (sdk, own): (BTreeSet<_>, BTreeSet<_>) = made.iter().cloned().partition(|path| path.starts_with("sdk/"));
+    let mut template = tree(&repository("template-js"));
+    template.insert("provider.toml".to_owned());
+    assert_eq!(own, template);
+    let expected = tree(&repository("sdk-js")).into_iter().filter(|path| !path.starts_with("test/"));
+    assert_eq!(sdk, expected.map(|path| format!("sdk/{path}")).collect());
+}
+
+#[test]
+fn nothing_of_the_placeholder_and_of_this_repository_is_left_outside_of_the_sdk() {
+    for (language, sdk) in [(Language::Rust, "sdk/"), (Language::Js, "sdk/")] {
+        let folder = created("acme-crm", language);
+        for path in tree(folder.path()).iter().filter(|path| !path.starts_with(sdk)) {
+            let text = std::fs::read_to_string(folder.path().join(path)).unwrap();
+            assert!(!text.to_lowercase().contains("birch"), "{language} {path}");
+            assert!(!text.contains("../sdk-") && !text.contains("\"../sdk\""), "{language} {path}");
+        }
     }
 }
 

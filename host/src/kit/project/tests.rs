@@ -39,7 +39,54 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
          config = \"x\"\nindex_lag_ms = -1\n[tests]\n",
     )
     .unwrap_err();
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+error: `build.language`: expected "rust" or "js" or "python"
+  --> crm/connector.toml:2:12
+   |
+ 2 | language = "pyton"
+   |            ^^^^^^^
+   = help: did you mean "python"?
+
+error: unknown key `object` in [test]
+  --> crm/connector.toml:5:1
+   |
+ 5 | object = ["people"]
+   | ^^^^^^
+   = help: did you mean `objects`?
+
+error: `test.secrets.token`: expected text in quotes, found an integer
+  --> crm/connector.toml:6:21
+   |
+ 6 | secrets = { token = 5 }
+   |                     ^
+
+error: `test.provider` is empty
+  --> crm/connector.toml:7:12
+   |
+ 7 | provider = ""
+   |            ^^
+
+error: `test.config`: expected a table, found text
+  --> crm/connector.toml:8:10
+   |
+ 8 | config = "x"
+   |          ^^^
+
+error: `test.index_lag_ms`: expected milliseconds, a whole number
+  --> crm/connector.toml:9:16
+   |
+ 9 | index_lag_ms = -1
+   |                ^^
+
+error: unknown key `tests` in the file
+  --> crm/connector.toml:10:2
+   |
+10 | [tests]
+   |  ^^^^^
+   = help: did you mean `test`?
+
+7 problems in the configuration
+"#);
 }
 
 #[test]
