@@ -1,7 +1,7 @@
 """Pipedrive.
 
-Three ways to read, each in its own module: `windows` for what API v2 can filter by time, `anchored` for the lists of API
-v1, `whole` for what has no filter. Between calls nothing is kept but the cursor.
+Three ways to read, each in its own module: `windows` for what API v2 can filter by time, `anchored` for the lists of
+API v1, `whole` for what has no filter. Between calls nothing is kept but the cursor.
 """
 
 import syncline

@@ -1,9 +1,10 @@
 """The lists of API v1: a lower bound, an order of change, and pages by row number.
 
-Row numbers shift when a row changes, so they are not relied on. Every page asks again from just before the second of the
-last row, which nothing can shift past. Only where a page does not get beyond that second (many rows share it) are pages
-counted; rows that leave the second meanwhile let the rest slide towards the front, over the page edge, so those pages
-are read once more from back to front, where what slides is met twice instead of not at all. Then the next second begins.
+Row numbers shift when a row changes, so they are not relied on. Every page asks again from just before the second of
+the last row, which nothing can shift past. Only where a page does not get beyond that second (many rows share it) are
+pages counted; rows that leave the second meanwhile let the rest slide towards the front, over the page edge, so those
+pages are read once more from back to front, where what slides is met twice instead of not at all. Then the next second
+begins.
 
 There is no upper bound either. A pass ends when the rows reach the time at which it began, less what settles: what
 changed since is met in the next pass, which begins one overlap before that.

@@ -17,8 +17,8 @@ _CONFIG = {
         "company": {
             "type": "string",
             "pattern": "^[A-Za-z0-9-]{1,63}$",
-            "description": "The company's name in its address, `birch` of birch.pipedrive.com. With an API token, `api` "
-            "works for every company.",
+            "description": "The company's name in its address, `birch` of birch.pipedrive.com. With an API token, "
+            "`api` works for every company.",
         },
         "complete": {
             "type": "array",

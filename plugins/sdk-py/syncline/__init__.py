@@ -5,7 +5,7 @@ through the `Context` of a call: read its configuration, ask the host for HTTP, 
 no clock, and keeps nothing between calls but the cursor it returns with each `Page`.
 
 The contract with the host is the WIT package `syncline:connector`; the types here are its friendlier twins and are
-converted at the edge, in `syncline_guest`, only. Nothing here knows of WebAssembly, so a connector's tests are ordinary
+converted at the edge, in `syncline.guest`, only. Nothing here knows of WebAssembly, so a connector's tests are ordinary
 unit tests against `syncline.testing`.
 """
 

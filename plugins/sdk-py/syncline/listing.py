@@ -44,8 +44,8 @@ def parse(text: str) -> object:
 
 
 def parse_listing(text: str, key: str | None, null_is_empty: bool = False) -> Listing:
-    """The records of the array under `key` of an object, or of the array that the text is. Raises ValueError if there is
-    no array, or if a record is no object. Some providers write `null` for an empty array; that has to be said."""
+    """The records of the array under `key` of an object, or of the array that the text is. Raises ValueError if there
+    is no array, or if a record is no object. Some providers write `null` for an empty array; that has to be said."""
     at = _skip(text, 0)
     if key is None:
         rows, end = _array(text, at)

@@ -70,7 +70,7 @@ class Manifest:
     auth: list[AuthScheme] = field(default_factory=list)
     config_schema: dict = field(default_factory=lambda: {"type": "object", "additionalProperties": False})
     rate: RateHint | None = None
-    attributes: Attributes = field(default_factory=list)
+    attributes: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -85,7 +85,7 @@ class ObjectType:
     mode: str = "incremental"
     deletes: str = "none"
     default_interval: int | None = None
-    attributes: Attributes = field(default_factory=list)
+    attributes: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
     def incremental(cls, name: str, interaction_type: str, **more) -> ObjectType:

@@ -40,7 +40,7 @@ class Page:
     cursor: str
     has_more: bool
     wait_seconds: int | None = None
-    attributes: Attributes = field(default_factory=list)
+    attributes: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
     def more(cls, interactions: list[Interaction], cursor: str) -> Page:

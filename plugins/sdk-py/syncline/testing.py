@@ -136,8 +136,8 @@ class Harness:
         return page
 
     def read_all(self, object: str, cursor: str | None = None) -> Reading:
-        """Reads a whole run from a cursor: page after page until one says that there is no more. Fails if a cursor comes
-        back, which the host would end as stalled."""
+        """Reads a whole run from a cursor: page after page until one says that there is no more. Fails if a cursor
+        comes back, which the host would end as stalled."""
         seen, reading = {cursor}, Reading(cursor=cursor or "")
         while reading.pages < _PAGES:
             page = self.fetch(object, cursor)

@@ -1,8 +1,8 @@
 """The edge of a component: the contract's own types on one side, the SDK's on the other.
 
 This is the module that componentize-py wraps; `wit_world` is what it generates from the contract. It runs inside
-WebAssembly only. Importing the connector here, while the component is built, puts the interpreter into the component as
-it is after all imports, so that a call does not pay for them.
+WebAssembly only, and nothing else of the SDK knows of it. Importing the connector here, while the component is built,
+puts the interpreter into the component as it is after all imports, so that a call does not pay for them.
 """
 
 import json
@@ -160,15 +160,25 @@ def _object_type(object):
 
 def _page(page):
     records = [_interaction(record) for record in page.interactions]
-    return types.Page(records, page.cursor, page.has_more, page.wait_seconds, page.attributes)
+    return types.Page(records, _text(page.cursor), page.has_more, page.wait_seconds, page.attributes)
 
 
 def _interaction(record):
     if record.state == "merged-into":
-        state = types.RecordState_MergedInto(record.into)
+        state = types.RecordState_MergedInto(_text(record.into))
     else:
         state = types.RecordState_Deleted() if record.state == "deleted" else types.RecordState_Present()
-    return types.Interaction(record.id, record.version, record.updated_at, state, record.data)
+    stamps = [None if stamp is None else _text(stamp) for stamp in (record.version, record.updated_at)]
+    return types.Interaction(_text(record.id), *stamps, state, _text(record.data))
+
+
+def _text(value):
+    """Text that can cross the edge; beyond it, anything else would take the whole instance down without a word."""
+    if not isinstance(value, str):
+        raise TypeError(f"text was expected, not {value!r:.100}")
+    if not value.isascii():
+        value.encode()
+    return value
 
 
 class _LogStream:
