@@ -1,9 +1,9 @@
 """What API v2 can filter by time: closed windows, in order of change.
 
 A window `lo..hi` of Pipedrive's own clock is read list by list, in order of `update_time`, by the server's keyset
-token, which takes care of rows that share a second over a page edge. What changes meanwhile leaves the window and is met
-in the next, which begins one overlap before `hi`. A deal that is archived moves to another list, so both lists are read
-over the same window.
+token, which takes care of rows that share a second over a page edge. What changes meanwhile leaves the window and is
+met in the next, which begins one overlap before `hi`. A deal that is archived moves to another list, so both lists are
+read over the same window.
 
 `hi` is known from the first answer only, so that question has no end of its own. If it has a second page, the window is
 asked for again from the last row's second on, now with its end: a token is good for the very parameters it came with.

@@ -40,6 +40,7 @@ pub mod driver;
 pub mod faults;
 pub mod hubspot;
 pub mod limit;
+pub mod pipedrive;
 pub mod reply;
 pub mod salesforce;
 pub mod schema;

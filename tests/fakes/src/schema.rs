@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::{api::Api, hubspot, salesforce};
+use crate::{api::Api, hubspot, pipedrive, salesforce};
 
 /// A provider that can be imitated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
@@ -14,17 +14,20 @@ pub enum Provider {
     HubSpot,
     /// Salesforce REST and Bulk 2.0.
     Salesforce,
+    /// Pipedrive, API v2 and what is left of v1.
+    Pipedrive,
 }
 
 impl Provider {
     /// All of them, in a fixed order: new ones come last, or the seeded choices of the others change.
-    pub const ALL: [Self; 2] = [Self::HubSpot, Self::Salesforce];
+    pub const ALL: [Self; 3] = [Self::HubSpot, Self::Salesforce, Self::Pipedrive];
 
     /// How it behaves. The only place that leads from a provider to its module.
     pub(crate) fn api(self) -> &'static dyn Api {
         match self {
             Self::HubSpot => &hubspot::HubSpot,
             Self::Salesforce => &salesforce::Salesforce,
+            Self::Pipedrive => &pipedrive::Pipedrive,
         }
     }
 
@@ -33,6 +36,7 @@ impl Provider {
         match self {
             Self::HubSpot => "hubspot",
             Self::Salesforce => "salesforce",
+            Self::Pipedrive => "pipedrive",
         }
     }
 
