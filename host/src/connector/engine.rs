@@ -18,8 +18,10 @@ use super::budget::{CallLimits, TABLE_ELEMENTS};
 use super::error::EngineError;
 use super::world::Linkers;
 
-/// A component is several core instances: the guest itself and the shims around it.
-pub(crate) const CORE_INSTANCES_PER_CALL: usize = 16;
+/// A component is several core instances: the guest itself and the shims around it. CPython, as componentize-py wraps it,
+/// comes as 38: the interpreter, the shared libraries of C, and a stub for every interface of WASI. The number reserves
+/// nothing.
+pub(crate) const CORE_INSTANCES_PER_CALL: usize = 64;
 pub(crate) const TABLES_PER_CALL: usize = 8;
 pub(crate) const MEMORIES_PER_CALL: usize = 2;
 
@@ -161,7 +163,7 @@ fn build(options: &EngineOptions, cache: Option<Cache>, pooled: bool) -> wasmtim
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
         .concurrency_support(false)
         .cache(cache);
-    // What the toolchains of Rust, C, Go and JavaScript emit, and nothing beyond it.
+    // What the toolchains of Rust, C, Go, JavaScript and Python emit, and nothing beyond it.
     config
         .wasm_component_model(true)
         .wasm_memory64(false)
@@ -232,4 +234,33 @@ fn start_clock(engine: EngineWeak) -> Result<(), EngineError> {
     };
     std::thread::Builder::new().name("connector-clock".to_owned()).spawn(tick).map_err(EngineError::Ticker)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::component::Component;
+
+    use super::*;
+
+    /// A component of so many instances of an empty core module, fewer than 128.
+    fn component(instances: u8) -> Vec<u8> {
+        let module = b"\0asm\x01\0\0\0";
+        let mut bytes = b"\0asm\x0d\0\x01\0\x01\x08".to_vec();
+        bytes.extend(module);
+        // The section of core instances: its length, how many they are, then each: instantiate module 0 with no arguments.
+        bytes.extend([2, 3 * instances + 1, instances]);
+        bytes.extend([0, 0, 0].repeat(usize::from(instances)));
+        bytes
+    }
+
+    #[test]
+    fn a_language_runtime_of_many_core_instances_fits_into_the_pool() {
+        let options = EngineOptions { max_concurrent_calls: 2, ..EngineOptions::default() };
+        let engine = Engine::new(options).unwrap();
+        assert!(engine.is_pooled());
+        let most = u8::try_from(CORE_INSTANCES_PER_CALL).unwrap();
+        Component::new(&engine.wasm, component(38)).unwrap();
+        Component::new(&engine.wasm, component(most)).unwrap();
+        assert!(Component::new(&engine.wasm, component(most + 1)).is_err(), "and no more than that");
+    }
 }

@@ -128,6 +128,8 @@ pub struct Knobs {
     pub fail_bulk_jobs: u32,
     /// Salesforce: pages behind a locator are shorter than asked for, each by another amount.
     pub short_pages: bool,
+    /// Pipedrive: requests in any 24 hours, after which there is nothing but 429.
+    pub pipedrive_per_day: u32,
     /// Lifetime of access tokens issued from now on.
     pub token_ms: i64,
 }
@@ -148,6 +150,7 @@ impl Default for Knobs {
             bulk_rows: 50_000,
             fail_bulk_jobs: 0,
             short_pages: false,
+            pipedrive_per_day: 1_000_000,
             token_ms: 7_200_000,
         }
     }

@@ -42,6 +42,7 @@ pub mod freshdesk;
 pub mod hubspot;
 pub mod intercom;
 pub mod limit;
+pub mod pipedrive;
 pub mod reply;
 pub mod salesforce;
 pub mod schema;

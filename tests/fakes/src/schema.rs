@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::{api::Api, freshdesk, hubspot, intercom, salesforce, zendesk};
+use crate::{api::Api, freshdesk, hubspot, intercom, pipedrive, salesforce, zendesk};
 
 /// A provider that can be imitated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
@@ -20,11 +20,14 @@ pub enum Provider {
     Freshdesk,
     /// Intercom REST 2.14.
     Intercom,
+    /// Pipedrive, API v2 and what is left of v1.
+    Pipedrive,
 }
 
 impl Provider {
     /// All of them, in a fixed order: new ones come last, or the seeded choices of the others change.
-    pub const ALL: [Self; 5] = [Self::HubSpot, Self::Salesforce, Self::Zendesk, Self::Freshdesk, Self::Intercom];
+    pub const ALL: [Self; 6] =
+        [Self::HubSpot, Self::Salesforce, Self::Zendesk, Self::Freshdesk, Self::Intercom, Self::Pipedrive];
 
     /// How it behaves. The only place that leads from a provider to its module.
     pub(crate) fn api(self) -> &'static dyn Api {
@@ -34,6 +37,7 @@ impl Provider {
             Self::Zendesk => &zendesk::Zendesk,
             Self::Freshdesk => &freshdesk::Freshdesk,
             Self::Intercom => &intercom::Intercom,
+            Self::Pipedrive => &pipedrive::Pipedrive,
         }
     }
 
@@ -45,6 +49,7 @@ impl Provider {
             Self::Zendesk => "zendesk",
             Self::Freshdesk => "freshdesk",
             Self::Intercom => "intercom",
+            Self::Pipedrive => "pipedrive",
         }
     }
 
