@@ -5,6 +5,7 @@
 
 mod leases;
 mod slice;
+mod tape;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

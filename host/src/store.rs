@@ -9,6 +9,7 @@ pub mod error;
 pub mod feed;
 pub mod landing;
 pub mod outbox;
+pub mod recordings;
 pub mod retention;
 pub mod runs;
 pub mod schedule;

@@ -26,6 +26,7 @@ mod store {
     mod outcomes;
     mod pauses;
     mod properties;
+    mod recordings;
     mod recovery;
     mod retention;
     mod schema;

@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod canary;
 pub mod rig;
 
 pub use syncline_fakes as fakes;

@@ -59,6 +59,8 @@ pub struct RigOptions {
     pub interval: Duration,
     /// The lease of a claim; heartbeats are a third of it.
     pub lease: Duration,
+    /// Pages of a slice.
+    pub slice_pages: u32,
 }
 
 impl Default for RigOptions {
@@ -72,6 +74,7 @@ impl Default for RigOptions {
             http: None,
             interval: Duration::from_secs(2),
             lease: Duration::from_secs(3),
+            slice_pages: 100,
         }
     }
 }
@@ -351,7 +354,7 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
          {footing}\n\
          [schedule]\ninterval = \"{interval}ms\"\ntick = \"300ms\"\nthrottle = \"500ms\"\nsweep = \"500ms\"\n\
          resend_after = \"5s\"\nbackoff_base = \"500ms\"\nbackoff_cap = \"3s\"\n\
-         [retrieve]\nlease = \"{lease}ms\"\nheartbeat = \"{heartbeat}ms\"\n\
+         [retrieve]\nlease = \"{lease}ms\"\nheartbeat = \"{heartbeat}ms\"\nslice_pages = {slice_pages}\n\
          [connectors]\ndir = {plugins:?}\n\
          [providers.hubspot]\nrate = \"1000/s\"\n[providers.salesforce]\nrate = \"1000/s\"\n\
          [egress]\nrate = \"1000/s\"\n\
@@ -362,6 +365,7 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
         plugins = dir.join("plugins"),
         footing = footing.configuration(),
         heartbeat = lease / 3,
+        slice_pages = options.slice_pages,
         http = options.http.map_or("enabled = false".to_owned(), |port| format!("listen = \"127.0.0.1:{port}\"")),
         more = options.config,
     )

@@ -38,6 +38,8 @@ pub enum ObjectCommand {
     SetInterval(ObjectIntervalArgs),
     /// Make the next sync start elsewhere, by default from the very beginning
     ResetCursor(ObjectResetArgs),
+    /// Record the next run, for a replay elsewhere
+    Record(ObjectRecordArgs),
     /// Carry out deletes that waited for a person's word
     ConfirmDeletes(ObjectConfirmArgs),
 }
@@ -123,6 +125,22 @@ pub struct ObjectResetArgs {
     pub yes: bool,
 }
 
+/// Records the next run of an object that begins, to its end: requests and answers, without credentials, with the
+/// customer's data. `runs recording` fetches it; it is forgotten after a week.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  syncline object record acme/hubspot/contacts
+  syncline object record acme/hubspot/contacts --off")]
+pub struct ObjectRecordArgs {
+    /// Which object.
+    #[command(flatten)]
+    pub object: ObjectArgs,
+    /// Do not record the next run after all
+    #[arg(long)]
+    pub off: bool,
+}
+
 /// Carries out deletes that waited for a person's word: a complete pass did not show so many records that the host
 /// suspected the provider (`process.sweep_guard`).
 #[derive(Debug, Args)]
@@ -185,6 +203,7 @@ pub async fn run(command: ObjectCommand, context: &mut Context) -> Result<(), Fa
         ObjectCommand::Resume(args) => act::set_paused(&args, false, context).await,
         ObjectCommand::SetInterval(args) => act::set_interval(&args, context).await,
         ObjectCommand::ResetCursor(args) => act::reset_cursor(&args, context).await,
+        ObjectCommand::Record(args) => act::record(&args, context).await,
         ObjectCommand::ConfirmDeletes(args) => act::confirm_deletes(&args, context).await,
     }
 }

@@ -1,5 +1,7 @@
 //! `syncline runs`: what happened.
 
+mod recording;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -21,6 +23,8 @@ pub enum RunsCommand {
     List(RunsListArgs),
     /// Show one run: outcome, pages, records, requests, errors, log of the connector
     Show(RunsShowArgs),
+    /// Write what was recorded of a run to a file
+    Recording(recording::RunsRecordingArgs),
 }
 
 /// Lists runs, latest first.
@@ -155,6 +159,7 @@ pub async fn run(command: RunsCommand, context: &mut Context) -> Result<(), Fail
     match command {
         RunsCommand::List(args) => list(&args, context).await,
         RunsCommand::Show(args) => show(&args, context).await,
+        RunsCommand::Recording(args) => recording::run(&args, context).await,
     }
 }
 
@@ -215,6 +220,7 @@ fn fields(run: &Run) -> Vec<(&'static str, String)> {
     some("requests", Some(row.requests.to_string()));
     some("error class", row.error_class.clone());
     some("error", row.error_message.clone());
+    some("recording", recording::shown(row));
     fields
 }
 

@@ -98,10 +98,26 @@ impl Session {
         let prepared = prepared.map_err(|denial| self.denied(denial))?;
         self.account.take()?;
         let exchanged = timeout(limit, self.exchange(&prepared)).await;
-        let incoming = exchanged.map_err(|_| {
-            HttpError::Timeout(format!("{} gave no whole answer within {limit:?}", prepared.target.authority()))
-        })??;
+        let incoming = exchanged.unwrap_or_else(|_| Err(self.timed_out(&prepared, limit)))?;
         Ok(self.for_guest(incoming))
+    }
+
+    /// The time of a request is over before its answer was there: what it waited for has not been written down yet.
+    fn timed_out(&self, prepared: &Prepared, limit: Duration) -> HttpError {
+        let authority = prepared.target.authority();
+        let error = HttpError::Timeout(format!("{authority} gave no whole answer within {limit:?}"));
+        if let Some(tape) = &self.parts.tape {
+            let outgoing = Outgoing {
+                method: &prepared.method,
+                headers: &prepared.headers,
+                body: prepared.body.as_ref(),
+                errand: Errand::Data,
+                target: &prepared.target,
+                credential: None,
+            };
+            tape.exchanged(self.exchange_of(outgoing, &Err(WireError::Unsure(error.clone())), limit));
+        }
+        error
     }
 
     /// Sends until there is an answer to give: repeats what is transient, renews credentials once.

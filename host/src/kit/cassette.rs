@@ -7,6 +7,7 @@
 pub mod body;
 pub mod har;
 pub(crate) mod members;
+pub mod parts;
 pub mod play;
 pub mod record;
 pub mod scrub;
@@ -49,6 +50,9 @@ pub struct Cassette {
     /// Names of the fields whose values were replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scrubbed: Vec<String>,
+    /// Calls that were made and are not here, because the recording was full.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// In the order in which they were made.
     pub calls: Vec<Call>,
 }
@@ -210,6 +214,7 @@ impl Cassette {
             auth,
             page_size,
             scrubbed: Vec::new(),
+            left_out: 0,
             calls: Vec::new(),
         }
     }
@@ -284,6 +289,11 @@ impl Cassette {
         std::fs::write(&draft, self.to_text())?;
         Ok(std::fs::rename(&draft, path)?)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Milliseconds since 1970 as RFC 3339 in UTC.

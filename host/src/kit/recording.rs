@@ -9,7 +9,7 @@ use super::cassette::{Call, Cassette, Function, Made};
 use super::line::Line;
 use super::reading::{Reading, Step};
 use crate::connector::Connector;
-use crate::domain::{CallError, Cursor, ObjectType};
+use crate::domain::{CallError, Cursor, ObjectType, Page};
 
 /// A recording in progress. The line's tape must be the recorder.
 pub struct Recording {
@@ -26,6 +26,14 @@ pub fn made(connector: &Connector) -> Made {
         version: connector.manifest.version.to_string(),
         digest: format!("sha256:{}", connector.digest),
     }
+}
+
+/// What a cassette says of a page, for people.
+#[must_use]
+pub fn told(page: &Page) -> serde_json::Value {
+    json!({
+        "records": page.interactions.len(), "cursor": page.cursor.0, "more": page.more, "wait": page.wait_seconds,
+    })
 }
 
 impl Recording {
@@ -70,13 +78,7 @@ impl Recording {
         while reading.pages < most_pages {
             let from = reading.cursor.clone();
             let (answer, _) = self.line.fetch(object, from.as_ref()).await;
-            let told = answer.as_ref().map(|page| {
-                json!({
-                    "records": page.interactions.len(), "cursor": page.cursor.0, "more": page.more,
-                    "wait": page.wait_seconds,
-                })
-            });
-            self.keep(Function::Fetch, Some(object), from, told);
+            self.keep(Function::Fetch, Some(object), from, answer.as_ref().map(told));
             match reading.take(answer) {
                 Step::Page(page) if !page.more => break,
                 Step::Page(page) => {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
 
+use super::tape::Tape;
 use super::{End, RetrieveOptions, Retriever};
 use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
@@ -39,6 +40,8 @@ struct Work<'a> {
     connector: Arc<Connector>,
     session: Arc<Session>,
     call: CallContext,
+    /// The recording, if the run is recorded.
+    tape: Option<Tape>,
     cursor: Option<Cursor>,
     progress: Progress,
     pass_seq: i64,
@@ -72,7 +75,13 @@ impl Retriever {
             Err(_) => return End::GiveBack { delay: BACK_PRESSURE, slice: false, reason: "database" },
         }
         match self.begin(claim).await {
-            Ok(work) => work.run().await,
+            Ok(mut work) => {
+                let end = work.run().await;
+                if let Some(tape) = work.tape.take() {
+                    tape.store(&self.store, &options.owner, claim).await;
+                }
+                end
+            }
             Err(Begin::Fail(outcome)) => end(claim, options, outcome, 0, String::new()),
             Err(Begin::Later(reason)) => End::GiveBack { delay: BACK_PRESSURE, slice: false, reason },
         }
@@ -93,13 +102,14 @@ impl Retriever {
         let invalid = |message: String| Begin::Fail(Outcome::NeedsAuth { class: "invalid-config".to_owned(), message });
         let config: serde_json::Value = serde_json::from_str(&claim.config)
             .map_err(|error| invalid(format!("the configuration is not JSON: {error}")))?;
+        let tape = Tape::of(claim, &connector, &config, self.options.page_size);
         let spec = SessionSpec {
             integration: claim.integration,
             manifest: &connector.manifest,
             auth: Some(claim.auth.as_str()).filter(|name| !name.is_empty()),
             config: &config,
             budget: self.options.requests,
-            tape: None,
+            tape: tape.as_ref().map(Tape::recorder),
         };
         let session = match self.gate.session(spec).await {
             Ok(session) => session,
@@ -128,6 +138,7 @@ impl Retriever {
             connector,
             session,
             call,
+            tape,
             cursor,
             progress,
             pass_seq: claim.pass_seq,
@@ -161,7 +172,7 @@ enum NotCommitted {
 }
 
 impl Work<'_> {
-    async fn run(mut self) -> End {
+    async fn run(&mut self) -> End {
         let options = &self.retriever.options;
         let started = Instant::now();
         loop {
@@ -174,6 +185,9 @@ impl Work<'_> {
                 self.connector.fetch(&self.call, &self.claim.object_name, self.cursor.as_ref()).await;
             self.cpu += report.cpu;
             histogram!("syncline_page_duration_seconds", "phase" => "fetch").record(began.elapsed());
+            if let Some(tape) = &mut self.tape {
+                tape.keep(&self.claim.object_name, self.cursor.as_ref(), &answer, &self.session);
+            }
             let answer = answer.and_then(|page| self.progress.judge(&page).map(|()| page));
             let page = match answer {
                 Ok(page) => page,

@@ -185,6 +185,7 @@ impl Db {
              UPDATE runs SET window_start = window_start - {ms}, dispatched_at = dispatched_at - {ms},
                 sent_at = sent_at - {ms}, not_before = not_before - {ms}, claimed_at = claimed_at - {ms},
                 finished_at = finished_at - {ms};
+             UPDATE recordings SET created_at = created_at - {ms};
              UPDATE batches SET committed_at = committed_at - {ms}, landed_at = landed_at - {ms};
              UPDATE outbox SET available_at = available_at - {ms}, order_key = order_key - {ms};
              UPDATE integrations SET paused_until = paused_until - {ms}, refresh_until = refresh_until - {ms}"

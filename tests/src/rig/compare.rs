@@ -63,7 +63,11 @@ impl Rig {
         Ok(found)
     }
 
-    async fn landed(&self, object: ObjectId) -> Result<Vec<InteractionRow>> {
+    /// Everything that landed of an object, by id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn landed(&self, object: ObjectId) -> Result<Vec<InteractionRow>> {
         let mut all: Vec<InteractionRow> = Vec::new();
         loop {
             let after = all.last().map_or(String::new(), |row| row.id.clone());

@@ -1,11 +1,14 @@
-//! What changes objects: trigger, pause, resume, set-interval, reset-cursor, confirm-deletes.
+//! What changes objects: trigger, pause, resume, set-interval, reset-cursor, record, confirm-deletes.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, stdin};
 
 use serde_json::json;
 
-use super::{ObjectConfirmArgs, ObjectIntervalArgs, ObjectResetArgs, ObjectTriggerArgs, ObjectsArgs, id, one, within};
+use super::{
+    ObjectConfirmArgs, ObjectIntervalArgs, ObjectRecordArgs, ObjectResetArgs, ObjectTriggerArgs, ObjectsArgs, health,
+    id, one, within,
+};
 use crate::app;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
@@ -107,6 +110,20 @@ pub(super) async fn reset_cursor(args: &ObjectResetArgs, context: &mut Context) 
     let sentence = format!("{} is due now and starts from {from}", args.object.object);
     let done = json!({ "object": args.object.object.to_string(), "before": row.cursor, "cursor": args.to });
     Ok(context.output.done(&done, &sentence)?)
+}
+
+pub(super) async fn record(args: &ObjectRecordArgs, context: &mut Context) -> Result<(), Failure> {
+    let (_, store) = context.open().await?;
+    let row = one(&store, &args.object.object).await?;
+    let address = args.object.object.to_string();
+    store.record_next(id(&row), !args.off).await?;
+    let sentence = match (args.off, row.active, row.state.as_str()) {
+        (true, ..) => format!("the next run of {address} is not recorded"),
+        (false, 0, "active") => format!("the next run of {address}, {}, is recorded", health::next_run(&row)),
+        (false, 0, state) => format!("{address} is {state}: its next run is recorded once it is resumed"),
+        (false, ..) => format!("the next run of {address} that begins is recorded"),
+    };
+    Ok(context.output.done(&json!({ "object": address, "record_next": !args.off }), &sentence)?)
 }
 
 pub(super) async fn confirm_deletes(args: &ObjectConfirmArgs, context: &mut Context) -> Result<(), Failure> {

@@ -190,6 +190,7 @@ pub(in crate::cli) mod tests {
             epoch: 0,
             pending_sweep_seq: None,
             lease_owner: None,
+            record_next: 0,
             now: 99_280_000,
         }
     }

@@ -77,5 +77,6 @@ fn fields(shown: &Shown) -> Vec<(&'static str, String)> {
         Some(format!("{} from {}, {}, deletes: {}", row.interaction_type, row.provider, row.mode, row.deletes)),
     );
     some("running on", row.lease_owner.clone());
+    some("recording", (row.record_next == 1).then(|| "the next run that begins".to_owned()));
     fields
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use url::Url;
 
@@ -96,7 +96,8 @@ impl Player {
         self.state().misses.clone()
     }
 
-    fn find(&self, asked: &Asked<'_>) -> Result<&Exchange, Miss> {
+    /// The exchange, and whether the recorded call went on to ask the same once more.
+    fn find(&self, asked: &Asked<'_>) -> Result<(&Exchange, bool), Miss> {
         let mut state = self.state();
         let all = self.cassette.calls.iter().enumerate().flat_map(|(call, recorded)| {
             recorded.exchanges.iter().enumerate().map(move |(place, exchange)| ((call, place), exchange))
@@ -113,7 +114,9 @@ impl Player {
             .or_else(|| same.last().map(|(place, _)| *place));
         let found = place.and_then(|place| {
             *state.played.entry(place).or_default() += 1;
-            self.cassette.calls.get(place.0)?.exchanges.get(place.1)
+            let mut rest = self.cassette.calls.get(place.0)?.exchanges.iter().skip(place.1);
+            let exchange = rest.next()?;
+            Some((exchange, rest.any(|later| asked.is(&later.request))))
         });
         found.ok_or_else(|| {
             let miss = Miss { asked: asked.to_string(), nearest: asked.nearest(&self.cassette) };
@@ -142,11 +145,18 @@ impl Wire for Player {
         }
         let body = outgoing.body.cloned().unwrap_or_default();
         let asked = Asked { method: outgoing.method, url: outgoing.url(), body: &body };
-        let exchange = self
+        let (exchange, repeated) = self
             .find(&asked)
             .map_err(|miss| WireError::Denied(Denial { rule: Rule::Cassette, message: miss.to_string() }))?;
         match (&exchange.response, &exchange.failure) {
-            (Some(answer), _) => Ok(incoming(answer)),
+            (Some(answer), _) => {
+                let mut incoming = incoming(answer);
+                if repeated {
+                    // The recording host waited and asked again. Here nobody waits, and a pause would end the call.
+                    incoming.headers.remove(RETRY_AFTER);
+                }
+                Ok(incoming)
+            }
             (None, Some(failure)) => Err(match failure.to_error() {
                 error @ (HttpError::Unreachable(_) | HttpError::Timeout(_) | HttpError::Truncated(_)) => {
                     WireError::Unsure(error)

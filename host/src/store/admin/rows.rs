@@ -184,6 +184,8 @@ pub struct ObjectRow {
     pub pending_sweep_seq: Option<i64>,
     /// Who works on it.
     pub lease_owner: Option<String>,
+    /// 1 when the next run is to be recorded.
+    pub record_next: i64,
     /// The database's clock when this was read.
     pub now: i64,
 }
@@ -194,7 +196,7 @@ pub(super) const OBJECTS: Sql = sql!(
             CASE WHEN o.state <> 'active' THEN o.state WHEN i.state <> 'active' THEN i.state ELSE 'active' END AS state,
             COALESCE(o.state_reason, i.state_reason) AS state_reason, o.active, o.effective_interval_ms, o.due_at,
             o.dispatched_at, o.synced_at, o.fails, o.last_outcome, o.last_error, o.cursor, o.cursor_seq, o.landed_seq,
-            o.epoch, o.pending_sweep_seq, o.lease_owner, ",
+            o.epoch, o.pending_sweep_seq, o.lease_owner, o.record_next, ",
     now,
     " AS now
      FROM objects o JOIN integrations i ON i.id = o.integration_id JOIN customers c ON c.id = o.customer_id
@@ -243,12 +245,18 @@ pub struct RunRow {
     pub error_message: Option<String>,
     /// What the connector logged.
     pub guest_log: Option<String>,
+    /// 1 if it is or was to be recorded.
+    pub recorded: i64,
+    /// Parts of its recording that are there: one for each slice that called the connector.
+    pub recording_parts: i64,
 }
 
 pub(super) const RUNS: Sql = sql!(
     "SELECT r.id, c.name || '/' || i.name || '/' || o.name AS object, r.trigger, r.state, r.claims, r.host,
             r.connector_version, r.connector_digest, r.dispatched_at, r.claimed_at, r.finished_at, r.pages,
-            r.interactions, r.requests, r.error_class, r.error_message, r.guest_log
+            r.interactions, r.requests, r.error_class, r.error_message, r.guest_log, r.recorded,
+            CASE r.recorded WHEN 1 THEN (SELECT COUNT(*) FROM recordings p WHERE p.run_id = r.id) ELSE 0 END
+                AS recording_parts
      FROM runs r JOIN objects o ON o.id = r.object_id JOIN integrations i ON i.id = o.integration_id
      JOIN customers c ON c.id = o.customer_id
      WHERE ($1 IS NULL OR r.id = $1) AND ($2 IS NULL OR c.name = $2) AND ($3 IS NULL OR i.name = $3)

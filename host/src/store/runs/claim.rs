@@ -57,6 +57,12 @@ pub struct Claim {
     pub pages: i64,
     /// Milliseconds since the run was first claimed.
     pub age_ms: i64,
+    /// The database's clock at this claim, unix milliseconds.
+    pub now_ms: i64,
+    /// Claims of this run so far, this one included.
+    pub claims: i64,
+    /// Whether what passes the gate is to be recorded.
+    pub recorded: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -81,7 +87,10 @@ struct ClaimRow {
     fails: i64,
     slice: i64,
     pages: i64,
-    age_ms: i64,
+    now_ms: i64,
+    claimed_at: i64,
+    claims: i64,
+    recorded: i64,
 }
 
 impl Store {
@@ -106,7 +115,7 @@ impl Store {
                            AND r.not_before <= ",
             now,
             ")
-             RETURNING epoch, attempts"
+             RETURNING epoch, attempts, record_next"
         );
         // Asked once more, now that the object is locked: while this waited for the lock, the run may have been cancelled
         // and another dispatched, which the subquery above, being as old as its statement, does not see.
@@ -118,18 +127,21 @@ impl Store {
              WHERE id = $1 AND state = 'dispatched' AND not_before <= ",
             now_once
         );
+        // A run that has begun is not recorded from its middle: the wish waits for the next one.
+        let record = sql!("UPDATE runs SET recorded = 1 WHERE id = $1 AND claims = 1");
+        let no_more = sql!("UPDATE objects SET record_next = 0 WHERE id = $1");
         let load =
             sql!(
             "SELECT c.id AS customer_id, c.name AS customer_name, i.id AS integration_id, i.name AS integration_name,
                     i.provider, ", text("i.config"), " AS config, i.auth, i.pin, r.connector_digest,
                     CASE WHEN i.paused_until > ", now, " THEN i.paused_until - ", now, " ELSE 0 END AS paused_for_ms,
                     o.name AS object_name, o.mode, o.deletes, o.cursor, o.pass_seq, o.cursor_seq, o.synced_at, o.fails,
-                    r.slice, r.pages, ", now, " - r.claimed_at AS age_ms
+                    r.slice, r.pages, ", now, " AS now_ms, r.claimed_at, r.claims, r.recorded
              FROM objects o JOIN integrations i ON i.id = o.integration_id JOIN customers c ON c.id = o.customer_id
              JOIN runs r ON r.id = $2 WHERE o.id = $1"
         );
         write!(self, "claim a run", |tx, sql| {
-            let locked: Option<(i64, i64)> = sqlx::query_as(sql(lock))
+            let locked: Option<(i64, i64, i64)> = sqlx::query_as(sql(lock))
                 .bind(object.0)
                 .bind(run.0)
                 .bind(owner)
@@ -137,7 +149,7 @@ impl Store {
                 .fetch_optional(&mut *tx)
                 .await
                 .during("claim a run")?;
-            let Some((epoch, attempts)) = locked else { return Ok(None) };
+            let Some((epoch, attempts, record_next)) = locked else { return Ok(None) };
             let begun = sqlx::query(sql(begin))
                 .bind(run.0)
                 .bind(epoch)
@@ -147,6 +159,12 @@ impl Store {
                 .during("claim a run")?;
             if begun.rows_affected() == 0 {
                 return Ok(None);
+            }
+            if record_next == 1 {
+                let taken = sqlx::query(sql(record)).bind(run.0).execute(&mut *tx).await.during("claim a run")?;
+                if taken.rows_affected() == 1 {
+                    sqlx::query(sql(no_more)).bind(object.0).execute(&mut *tx).await.during("claim a run")?;
+                }
             }
             let row: ClaimRow =
                 sqlx::query_as(sql(load)).bind(object.0).bind(run.0).fetch_one(&mut *tx).await.during("claim a run")?;
@@ -174,7 +192,10 @@ impl Store {
                 attempts,
                 slice: row.slice,
                 pages: row.pages,
-                age_ms: row.age_ms,
+                age_ms: row.now_ms - row.claimed_at,
+                now_ms: row.now_ms,
+                claims: row.claims,
+                recorded: row.recorded == 1,
             }))
         })
     }

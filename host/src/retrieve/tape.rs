@@ -1,0 +1,115 @@
+//! The recording of one slice of a run that is to be recorded: what passed the gate, call by call, until the slice ends.
+//!
+//! It watches. Whatever becomes of it, the run goes on and ends as it would have without, and a run that is not recorded
+//! has none. It holds what [`Session`] gives to be written down, which no credential is part of; what a connector said
+//! is cleaned here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use crate::connector::Connector;
+use crate::domain::{CallError, Cursor, Page, chain};
+use crate::egress::{Session, Tape as EgressTape};
+use crate::kit::cassette::record::Recorder;
+use crate::kit::cassette::{Call, Cassette, Function, parts};
+use crate::kit::recording::{made, told};
+use crate::store::Store;
+use crate::store::recordings::RecordingPart;
+use crate::store::runs::{Claim, Fenced};
+
+/// Bytes of bodies that a slice keeps.
+const SLICE_BYTES: usize = 16 << 20;
+
+/// Bytes of text that all the slices of a run keep together.
+const RUN_BYTES: i64 = 128 << 20;
+
+/// What the end of a slice waits for its recording at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The recording in progress.
+pub(super) struct Tape {
+    recorder: Arc<Recorder>,
+    cassette: Cassette,
+    /// Exchanges that the recorder had not kept by the end of the call before.
+    dropped: u64,
+}
+
+impl Tape {
+    /// What a slice is recorded with, if its run is.
+    pub(super) fn of(claim: &Claim, connector: &Connector, config: &Json, page_size: u32) -> Option<Self> {
+        claim.recorded.then(|| {
+            let now_ms = u64::try_from(claim.now_ms).unwrap_or(0);
+            Self {
+                recorder: Arc::new(Recorder::new(SLICE_BYTES)),
+                cassette: Cassette::new(made(connector), now_ms, config.clone(), claim.auth.clone(), page_size),
+                dropped: 0,
+            }
+        })
+    }
+
+    /// The end that the gate writes to.
+    pub(super) fn recorder(&self) -> Arc<dyn EgressTape> {
+        Arc::clone(&self.recorder) as _
+    }
+
+    /// A call is over. One of which an exchange did not fit is left out as a whole: it could not be replayed.
+    pub(super) fn keep(
+        &mut self,
+        object: &str,
+        cursor: Option<&Cursor>,
+        answer: &Result<Page, CallError>,
+        session: &Session,
+    ) {
+        let exchanges = self.recorder.take();
+        let dropped = self.recorder.dropped();
+        if std::mem::replace(&mut self.dropped, dropped) != dropped {
+            self.cassette.left_out += 1;
+            return;
+        }
+        let outcome = match answer {
+            Ok(page) => {
+                let mut outcome = told(page);
+                if let Some(cursor) = outcome.get_mut("cursor") {
+                    *cursor = session.redact(&page.cursor.0).into();
+                }
+                outcome
+            }
+            Err(error) => json!({ "error": session.redact(&error.to_string()) }),
+        };
+        self.cassette.calls.push(Call {
+            call: Function::Fetch,
+            object: Some(object.to_owned()),
+            cursor: cursor.map(|cursor| session.redact(&cursor.0)),
+            exchanges,
+            outcome: Some(outcome),
+        });
+    }
+
+    /// The slice is over: puts what was recorded into the store. What goes wrong is logged and forgotten.
+    pub(super) async fn store(self, store: &Store, owner: &str, claim: &Claim) {
+        let Self { cassette, .. } = self;
+        if cassette.calls.is_empty() && cassette.left_out == 0 {
+            return;
+        }
+        let run = claim.lease.run.0;
+        let left_out = cassette.left_out;
+        let work = async {
+            let packed = tokio::task::spawn_blocking(move || parts::pack(&cassette)).await;
+            let (payload, text_bytes) = packed.map_err(|error| error.to_string())?.map_err(|error| chain(&error))?;
+            let text_bytes = i64::try_from(text_bytes).unwrap_or(i64::MAX);
+            let part = RecordingPart { part: claim.claims, text_bytes, payload };
+            store.keep_recording(owner, claim.lease, &part, RUN_BYTES).await.map_err(|error| chain(&error))
+        };
+        match tokio::time::timeout(PATIENCE, work).await {
+            Ok(Ok(Ok(()))) if left_out == 0 => {}
+            Ok(Ok(Ok(()))) => {
+                tracing::warn!(run.id = run, calls = left_out, "the recording was full: calls are left out of it");
+            }
+            Ok(Ok(Err(Fenced))) => tracing::info!(run.id = run, "another host owns the object: recording not kept"),
+            Ok(Err(error)) => tracing::warn!(run.id = run, error, "recording not kept"),
+            Err(_) => tracing::warn!(run.id = run, "recording not kept: the database took too long"),
+        }
+    }
+}
