@@ -167,7 +167,8 @@ fn build(options: &EngineOptions, cache: Option<Cache>, pooled: bool) -> wasmtim
     config
         .wasm_component_model(true)
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // The runtime's own adapters between the components inside of a component see the memory of both.
+        .wasm_multi_memory(true)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
         .wasm_wide_arithmetic(false)

@@ -219,6 +219,22 @@ impl Cassette {
         }
     }
 
+    /// The same recording without its calls.
+    #[must_use]
+    pub fn without_calls(&self) -> Self {
+        Self {
+            cassette: self.cassette,
+            connector: self.connector.clone(),
+            recorded_at: self.recorded_at.clone(),
+            config: self.config.clone(),
+            auth: self.auth.clone(),
+            page_size: self.page_size,
+            scrubbed: self.scrubbed.clone(),
+            left_out: self.left_out,
+            calls: Vec::new(),
+        }
+    }
+
     /// When recording began, in milliseconds since 1970.
     #[must_use]
     pub fn recorded_at_ms(&self) -> u64 {

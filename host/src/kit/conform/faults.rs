@@ -10,8 +10,11 @@ use super::{checks, mutate, resume};
 use crate::domain::outcome::Verdict;
 use crate::domain::{CallError, Cursor, Outcome, Page, classify};
 use crate::egress::Incoming;
-use crate::kit::cassette::play;
+use crate::kit::cassette::{Cassette, Exchange, play};
 use crate::kit::reading::{Reading, Step, Table};
+
+/// Exchanges of a call that are shown where it went wrong.
+const SHOWN: usize = 4;
 
 /// Pages that a reading may take to get over a fault.
 const MOST_PAGES: u32 = 500;
@@ -60,7 +63,8 @@ async fn attempt(
         return None;
     }
     // Afterwards the fault is gone: the provider knows everything that the cassette holds.
-    let lines: Vec<String> = recorder.take().iter().map(mutate::shown).collect();
+    let exchanges = recorder.take();
+    let lines: Vec<String> = exchanges.iter().skip(exchanges.len().saturating_sub(SHOWN)).map(mutate::shown).collect();
     let told = |reason: String| Failure::new(format!("request {}: {fault}: {reason}", at + 1)).seen(lines.clone());
     let error = match judged(baseline, recorded, answer) {
         Ok(page) if resume::same(&recorded.page, &page).is_ok() => {
@@ -69,6 +73,10 @@ async fn attempt(
         Ok(page) => {
             let lossless = goes_on(stage, baseline, recorded, page).await.map_err(told);
             return Some(match fault {
+                // A record may be gone when it is asked for by its id.
+                Fault::Status(404) if asks_for_one(baseline, recorded, at) => {
+                    Tried { class: Ok(()), swallowed: None, recovery: None }
+                }
                 // Nothing went wrong that could have been told: the answer was a good one, only not to this request.
                 Fault::Duplicate => Tried { class: lossless, swallowed: None, recovery: None },
                 _ => Tried { class: Ok(()), swallowed: Some(lossless), recovery: None },
@@ -118,10 +126,13 @@ async fn rewound(
     recorded: &Recorded,
     resume: Option<Cursor>,
 ) -> Option<Result<(), String>> {
-    let player = Arc::new(play::Player::new(Arc::clone(&baseline.cassette)));
+    let run = baseline.run_of(recorded);
+    // Of this reading only: another one was answered at another time.
+    let calls = run.iter().filter_map(|page| baseline.cassette.calls.get(page.call)).cloned().collect();
+    let reading = Cassette { calls, ..baseline.cassette.without_calls() };
+    let player = Arc::new(play::Player::new(Arc::new(reading)));
     let (line, _) = stage.replay(Arc::clone(&player) as _, stage.moment).await.ok()?;
     let mut landed = Table::default();
-    let run = baseline.run_of(recorded);
     run.iter().take_while(|page| page.call < recorded.call).for_each(|page| landed.land(&page.page));
     let mut reading = Reading::new(&baseline.object.name, resume);
     while reading.pages < MOST_PAGES {
@@ -185,17 +196,36 @@ async fn goes_on(stage: &Stage<'_>, baseline: &Baseline, recorded: &Recorded, pa
         .map_or(Ok(()), |ids| Err(format!("became a page, and the reading ended as a success without {ids}")))
 }
 
-/// The answer before a request, in the same reading: what came hours ago, to another question, comes from nowhere.
+/// Whether a request names a record that an earlier answer of the reading told of: its path has that id in it.
+fn asks_for_one(baseline: &Baseline, recorded: &Recorded, at: usize) -> bool {
+    let calls = |page: &Recorded| baseline.cassette.calls.get(page.call);
+    let Some(this) = calls(recorded).and_then(|call| call.exchanges.get(at)) else { return false };
+    let path = this.request.url.split('?').next().unwrap_or_default();
+    let ids: Vec<&str> =
+        path.split('/').skip(3).filter(|part| part.bytes().any(|byte| byte.is_ascii_digit())).collect();
+    let earlier = baseline.run_of(recorded).iter().take_while(|page| page.call <= recorded.call);
+    let told =
+        earlier.filter_map(calls).flat_map(|call| &call.exchanges).filter_map(|exchange| exchange.response.as_ref());
+    let mut texts = told.filter_map(|answer| answer.body.text());
+    texts.any(|text| ids.iter().any(|id| text.contains(&format!("\"{id}\"")) || text.contains(&format!(":{id},"))))
+}
+
+/// The answer before a request, where it was asked of the same place in the same reading: what came hours ago, or from
+/// another resource, nobody could tell from the right one.
 fn previous(baseline: &Baseline, recorded: &Recorded, at: usize) -> Option<Incoming> {
     let here = baseline.cassette.calls.get(recorded.call)?;
-    let in_call = here.exchanges.iter().take(at).rev().find_map(|exchange| exchange.response.as_ref());
     let run = baseline.run_of(recorded);
-    let before = || {
-        let page = run.iter().rev().find(|page| page.call < recorded.call)?;
-        let call = baseline.cassette.calls.get(page.call)?;
-        call.exchanges.iter().rev().find_map(|exchange| exchange.response.as_ref())
+    let before = run.iter().rev().find(|page| page.call < recorded.call);
+    let before = before.and_then(|page| baseline.cassette.calls.get(page.call));
+    let previous = match at.checked_sub(1) {
+        Some(place) => here.exchanges.get(place),
+        None => before.and_then(|call| call.exchanges.last()),
     };
-    in_call.or_else(before).map(play::incoming)
+    let previous = previous.filter(|previous| {
+        let place = |exchange: &Exchange| exchange.request.url.split('?').next().map(str::to_owned);
+        here.exchanges.get(at).is_some_and(|this| place(this) == place(previous))
+    })?;
+    previous.response.as_ref().map(play::incoming)
 }
 
 /// Whether a fault was told as what it is.
