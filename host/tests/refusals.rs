@@ -28,7 +28,7 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
     let whole = component(&["wasi:io/poll@0.2.6", "syncline:connector/http@0.1.0"], &[CONTRACT]);
     let half = whole[..whole.len() / 2].to_vec();
     let mut broken = whole;
-    broken[9] = 0x7f;
+    broken[8] = 0x7f;
     vec![
         ("a newer contract", component(&["syncline:connector/http@0.3.0"], &["syncline:connector/connector@0.3.0"])),
         ("a newer contract under another name", component(&[], &["syncline:connector/source@1.0.0"])),

@@ -126,7 +126,10 @@ pub enum LoadError {
         supported: Version,
     },
     /// The contract's version cannot be read.
-    #[error("names the contract as {name}, without one semantic version; build it with the WIT of a release")]
+    #[error(
+        "names {name}, but everything of the contract must carry one and the same version; build it with the WIT of one \
+         release"
+    )]
     UnversionedContract {
         /// The name found.
         name: String,

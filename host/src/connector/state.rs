@@ -16,7 +16,8 @@ use super::pipe::Pipe;
 use super::wasi_http::WasiHttp;
 use crate::domain::http::Http;
 
-/// Streams, pollables and the like that a guest may hold at once.
+/// Streams, pollables and the like that a guest may hold at once. (The runtime keeps the options of a `wasi:http` request
+/// until the call ends, so that a call can send no more than this many with options; a page's budget is far smaller.)
 const HANDLES: usize = 1_000;
 /// Bytes a guest gets from one request for random ones.
 const RANDOM_BYTES: u64 = 64 << 10;

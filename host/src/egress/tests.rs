@@ -26,7 +26,7 @@ pub(crate) const CANARY: &str = "cAnArY-0123456789+/abc";
 pub(crate) struct World {
     pub(crate) egress: EgressConfig,
     pub(crate) manifest: Manifest,
-    credentials: Arc<MemoryCredentials>,
+    pub(crate) credentials: Arc<MemoryCredentials>,
     pauses: Arc<MemoryPauses>,
 }
 

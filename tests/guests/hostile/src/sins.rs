@@ -102,8 +102,8 @@ pub fn commit(name: &str, context: &Context, cursor: Option<String>) -> Result<P
         // Sends it again and again, until it is refused.
         "egress-many" => {
             let ask = Ask::read(cursor.as_deref().unwrap_or_default());
-            let refused = (0..1_000).find_map(|sent| door.send(&ask).err().map(|error| (sent, error)));
-            let (sent, error) = refused.unwrap_or((1_000, "never".to_owned()));
+            let refused = (0..600).find_map(|sent| door.send(&ask).err().map(|error| (sent, error)));
+            let (sent, error) = refused.unwrap_or((600, "never".to_owned()));
             return Err(Error::Unavailable(format!("after {sent}: {error}")));
         }
         // Lets eight answers come and reads none of them.
