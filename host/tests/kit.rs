@@ -109,6 +109,13 @@ fn a_new_javascript_project_passes_its_tests_and_builds() {
 }
 
 #[test]
+fn a_new_python_project_passes_its_tests_and_builds() {
+    let built = Place::new().new_project("python", &["python3", "-m", "unittest"]);
+    let imports = built["imports"].as_array().unwrap();
+    assert!(!imports.iter().any(|import| import.as_str().unwrap().starts_with("wasi:")), "{imports:?}");
+}
+
+#[test]
 fn what_the_host_would_refuse_is_refused_with_the_reason_and_not_kept() {
     let place = Place::new().with_crate();
     let said = place.run(&["connector", "build"]);

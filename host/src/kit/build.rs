@@ -4,6 +4,7 @@
 //! a host that watches the folder never sees half a file.
 
 mod js;
+mod python;
 mod rust;
 mod tool;
 pub mod watch;
@@ -81,7 +82,7 @@ pub async fn build(project: &Project, engine: &Arc<Engine>) -> Result<Built, Bui
     let made = match project.language {
         Language::Rust => rust::build(project).await,
         Language::Js => js::build(project).await,
-        Language::Python => Err(BuildError::Nothing { why: "Python is not wired yet".to_owned() }),
+        Language::Python => python::build(project).await,
     }?;
     let connector = Connector::load_file(engine, &made).await.map_err(BuildError::Refused)?;
     let path = project.dir.join(DIST).join(format!("{}.wasm", connector.manifest.name));

@@ -5,6 +5,7 @@
 
 mod js;
 mod name;
+pub(super) mod python;
 mod rust;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,9 @@ use super::project::Language;
 pub use name::{InvalidName, Name};
 
 /// A file of a template: where it goes, and its text.
-struct File {
-    path: &'static str,
-    text: &'static str,
+pub(super) struct File {
+    pub(super) path: &'static str,
+    pub(super) text: &'static str,
     /// Whether the placeholder in it becomes the name. Not in what belongs to the SDK.
     named: bool,
 }
@@ -71,7 +72,7 @@ fn files(name: &Name, language: Language) -> Vec<(String, String)> {
     match language {
         Language::Rust => rust::files(name),
         Language::Js => js::files(name),
-        Language::Python => Vec::new(),
+        Language::Python => python::files(name),
     }
 }
 

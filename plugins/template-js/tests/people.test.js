@@ -11,9 +11,9 @@ const DATE = { date: "Sun, 01 Mar 2026 10:00:00 GMT" };
 
 /** A Birch with five people. They have one stamp: with two on a page, it spans page edges. */
 function populated() {
-  const birch = new Birch();
-  for (let number = 1; number <= 5; number++) birch.write(`p-${number}`, `Person ${number}`);
-  return birch;
+  const provider = new Birch();
+  for (let number = 1; number <= 5; number++) provider.write(`p-${number}`, `Person ${number}`);
+  return provider;
 }
 
 test("the first run reads everybody and the second only what changed", async () => {

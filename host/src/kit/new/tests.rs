@@ -59,8 +59,21 @@ fn a_javascript_project_is_the_template_and_the_sdk() {
 }
 
 #[test]
+fn a_python_project_is_the_template_and_the_package_of_the_sdk() {
+    let folder = created("birch", Language::Python);
+    let made = tree(folder.path());
+    let (sdk, own): (BTreeSet<_>, BTreeSet<_>) = made.iter().cloned().partition(|path| path.starts_with("syncline/"));
+    let mut template = tree(&repository("template-py"));
+    template.insert("provider.toml".to_owned());
+    assert_eq!(own, template);
+    let mut expected = tree(&repository("sdk-py/syncline"));
+    expected.insert("README.md".to_owned());
+    assert_eq!(sdk, expected.iter().map(|path| format!("syncline/{path}")).collect());
+}
+
+#[test]
 fn nothing_of_the_placeholder_and_of_this_repository_is_left_outside_of_the_sdk() {
-    for (language, sdk) in [(Language::Rust, "sdk/"), (Language::Js, "sdk/")] {
+    for (language, sdk) in [(Language::Rust, "sdk/"), (Language::Js, "sdk/"), (Language::Python, "syncline/")] {
         let folder = created("acme-crm", language);
         for path in tree(folder.path()).iter().filter(|path| !path.starts_with(sdk)) {
             let text = std::fs::read_to_string(folder.path().join(path)).unwrap();
