@@ -22,17 +22,18 @@ export const LAST_PAGE = 300;
  * @property {Row[]} rows
  * @property {boolean} next whether there is, or may be, another page
  * @property {number} now Freshdesk's time in seconds since 1970
+ * @property {string} [request] Freshdesk's name for the request
  */
 
 /** @param {import("../../sdk-js/syncline.js").Context} ctx */
 export const base = (ctx) => `https://${ctx.config.domain}.freshdesk.com/api/v2`;
 
 /**
- * Rows that a request should ask for.
+ * Rows that a request should ask for. Two at least: a page of one ticket never gets past its own second.
  *
  * @param {import("../../sdk-js/syncline.js").Context} ctx
  */
-export const pageSize = (ctx) => Math.min(100, ctx.config.page_size ?? 100, ctx.pageSize ?? 100);
+export const pageSize = (ctx) => Math.max(2, Math.min(100, ctx.config.page_size ?? 100, ctx.pageSize ?? 100));
 
 /**
  * A time for a filter.
@@ -47,14 +48,18 @@ export const filterTime = (since) => formatSeconds(Math.max(0, since - 1) * 1000
 /**
  * Reads one page of a list; undefined where Freshdesk refuses to page so far.
  *
+ * An answer with the name of the request before is that one's, sent again: an empty list of live records would otherwise
+ * pass for an empty list of deleted ones.
+ *
  * @param {import("../../sdk-js/syncline.js").Context} ctx
  * @param {string} name
  * @param {Record<string, string | undefined>} query
  * @param {number} page from 1
  * @param {number} size
+ * @param {string | undefined} before what Freshdesk called the request before
  * @returns {Answer | undefined}
  */
-export function list(ctx, name, query, page, size) {
+export function list(ctx, name, query, page, size, before) {
   const request = ctx.get(`${base(ctx)}/${name}`);
   for (const [key, value] of Object.entries(query)) request.query(key, value);
   const response = request.query("per_page", size).query("page", page).send();
@@ -63,7 +68,9 @@ export function list(ctx, name, query, page, size) {
   const rows = response.errorForStatus().records().map(row);
   const { dateMs } = response;
   if (dateMs === undefined) throw new Unexpected("the answer has no Date");
-  return { rows, next: linked(response, page) || rows.length >= size, now: Math.floor(dateMs / 1000) };
+  const answered = response.header("x-request-id");
+  if (answered !== undefined && answered === before) throw new Unexpected("the answer is the one to the request before");
+  return { rows, next: linked(response, page) || rows.length >= size, now: Math.floor(dateMs / 1000), request: answered };
 }
 
 /**

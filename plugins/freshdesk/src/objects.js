@@ -22,7 +22,7 @@ export const CONFIG = {
       default: ["description"],
       description: "Parts of a ticket that lists leave out; each costs two more credits a request",
     },
-    page_size: { type: "integer", minimum: 1, maximum: 100, default: 100, description: "Rows of one request" },
+    page_size: { type: "integer", minimum: 2, maximum: 100, default: 100, description: "Rows of one request" },
     overlap_seconds: seconds(120, "How far a reading reaches back into the one before"),
     settle_seconds: seconds(60, "How far the watermark stays behind Freshdesk's clock"),
   },

@@ -37,10 +37,12 @@ const LISTS = /** @type {const} */ (["live", "deleted", "spam"]);
  *   `minute`: forward over what is too new for an anchor
  * @property {number} page from 1; always 1 on the way `anchor`
  * @property {number} size rows in a page, where pages have numbers: another size would make other pages
+ * @property {string} [request] what Freshdesk called the request that led here
  */
 
 /** @param {any} at */
-const isPosition = ({ list, starts, since, way, page, size }) =>
+const isPosition = ({ list, starts, since, way, page, size, request }) =>
+  (request === undefined || typeof request === "string") &&
   list in LISTS && Array.isArray(starts) && starts.length === LISTS.length && starts.every(Number.isInteger) &&
   Number.isInteger(since) && ["anchor", "tie", "back", "minute"].includes(way) && Number.isInteger(page) && page > 0 && Number.isInteger(size);
 
@@ -54,7 +56,7 @@ export function fetchTickets(ctx, cursor) {
   /** @type {Position} */
   const at = cursor === undefined ? anchor({ list: 0, starts: [0, 0, 0] }, 0) : decodeCursor(VERSION, cursor, isPosition);
   const size = at.size || pageSize(ctx);
-  const answer = at.page > LAST_PAGE ? undefined : readList(ctx, "tickets", query(ctx, at), at.page, size);
+  const answer = at.page > LAST_PAGE ? undefined : readList(ctx, "tickets", query(ctx, at), at.page, size, at.request);
   if (answer === undefined) return tooDeep(at);
 
   const stamps = answer.rows.map(stampOf);
@@ -63,14 +65,14 @@ export function fetchTickets(ctx, cursor) {
 
   const fence = answer.now - (ctx.config.settle_seconds ?? 60);
   const to = step({ ...at, size }, { last: stamps.at(-1) ?? -Infinity, next: answer.next, fence });
-  if (typeof to === "object") return more(records, write(to));
+  if (typeof to === "object") return more(records, write({ ...to, request: answer.request }));
 
   // The list is at its end, and everything before `to` has been read.
   const starts = /** @type {Position["starts"]} */ ([...at.starts]);
   starts[at.list] = Math.max(0, to - (ctx.config.overlap_seconds ?? 120));
   const list = (at.list + 1) % LISTS.length;
-  const cursorOn = write(anchor({ list, starts }, starts[list]));
-  return list === 0 ? done(records, cursorOn) : more(records, cursorOn);
+  const next = anchor({ list, starts }, starts[list]);
+  return list === 0 ? done(records, write(next)) : more(records, write({ ...next, request: answer.request }));
 }
 
 /**

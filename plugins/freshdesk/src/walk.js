@@ -27,10 +27,12 @@ const VERSION = 1;
  * @property {number} page from 1
  * @property {boolean} back whether the walk is on its way back
  * @property {number} size rows in a page: another size would make other pages
+ * @property {string} [request] what Freshdesk called the request that led here
  */
 
 /** @param {any} at */
-const isPosition = ({ since, next, list, page, back, size }) =>
+const isPosition = ({ since, next, list, page, back, size, request }) =>
+  (request === undefined || typeof request === "string") &&
   Number.isInteger(since) && (next === undefined || Number.isInteger(next)) && ["live", "deleted"].includes(list) &&
   Number.isInteger(page) && page > 0 && typeof back === "boolean" && Number.isInteger(size);
 
@@ -48,11 +50,11 @@ export function fetchWalk(ctx, object, cursor) {
   const size = at.size || pageSize(ctx);
   // The filter of contacts has an underscore in front; without it, it is ignored.
   const query = contacts ? { _updated_since: filterTime(at.since), state: at.list === "deleted" ? "deleted" : undefined } : {};
-  const answer = readList(ctx, object, query, at.page, size);
+  const answer = readList(ctx, object, query, at.page, size, at.request);
   if (answer === undefined) throw new Other("too-many-pages", `Freshdesk refuses page ${at.page} of ${object}`);
 
   const records = answer.rows.map((row) => toRecord(row, at.list));
-  const on = { ...at, size, next: at.next ?? Math.max(0, answer.now - (ctx.config.overlap_seconds ?? 120)) };
+  const on = { ...at, size, request: answer.request, next: at.next ?? Math.max(0, answer.now - (ctx.config.overlap_seconds ?? 120)) };
   if (!at.back && answer.next) return more(records, write({ ...on, page: at.page + 1 }));
   if (at.page > 1) return more(records, write({ ...on, page: at.page - 1, back: true }));
   if (contacts && at.list === "live") return more(records, write({ ...on, list: "deleted", back: false }));

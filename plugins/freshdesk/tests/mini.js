@@ -19,6 +19,7 @@ export class Mini {
     /** @type {Record<string, Thing[]>} */
     this.things = { tickets: [], contacts: [], companies: [], agents: [] };
     this.lastId = 0;
+    this.lastRequest = 0;
     /** Called before each request is answered. */
     this.before = () => {};
     this.http = new MockHttp((_, url) => this.answer(url));
@@ -81,7 +82,7 @@ export class Mini {
   /** @param {URL} url */
   answer(url) {
     this.before();
-    const headers = { date: new Date(this.now * 1000).toUTCString() };
+    const headers = { date: new Date(this.now * 1000).toUTCString(), "x-request-id": `request-${++this.lastRequest}` };
     const name = url.pathname.replace("/api/v2/", "");
     if (name === "agents/me") return json(200, '{"id":77}', headers);
     const page = Number(url.searchParams.get("page") ?? 1);

@@ -134,6 +134,20 @@ test("a live ticket in the answer for deleted ones deletes nothing", async () =>
   await assert.rejects(over(mini).readAll("tickets"), /does not say that it is/);
 });
 
+test("an answer that comes a second time is not taken for another one", async () => {
+  const mini = new Mini();
+  mini.add("tickets", { stamp: mini.now - DAY, spam: true });
+  const { http } = mini;
+  const send = http.send.bind(http);
+  /** @type {any[]} */
+  const answers = [];
+  http.send = (request) => {
+    answers.push(send(request));
+    return answers.length === 3 ? answers[1] : answers.at(-1);
+  };
+  await assert.rejects(over(mini).readAll("tickets"), /the one to the request before/);
+});
+
 test("tickets that change while they are read are met, whatever the timing", async () => {
   for (let seed = 1; seed <= 60; seed++) {
     const mini = new Mini();

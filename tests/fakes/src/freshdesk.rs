@@ -99,6 +99,7 @@ impl Api for Freshdesk {
             _ => Err(self.trouble(404)),
         };
         let response = response.unwrap_or_else(|refused| refused);
+        let response = reply::with(response, "x-request-id", &content::uuid(shared.serial()));
         let response = reply::with(response, "x-ratelimit-total", &most.to_string());
         let response = reply::with(response, "x-ratelimit-remaining", &left.to_string());
         reply::with(response, "x-ratelimit-used-currentrequest", &credits.to_string())
