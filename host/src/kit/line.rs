@@ -102,7 +102,14 @@ pub fn in_memory<'s>(secrets: impl IntoIterator<Item = (&'s str, &'s SecretStrin
 
 /// A gate over a wire that needs no credentials: whatever the scheme asks for is there and worth nothing.
 #[must_use]
-pub fn gate_without_credentials(config: EgressConfig, manifest: &Manifest, auth: &str, wire: Arc<dyn Wire>) -> Gate {
+pub fn gate_without_credentials(
+    mut config: EgressConfig,
+    manifest: &Manifest,
+    auth: &str,
+    wire: Arc<dyn Wire>,
+) -> Gate {
+    // The provider's own limit was kept to when it was recorded.
+    config.provider_rates.insert(manifest.name.clone(), config.default_rate);
     let memory = Arc::new(MemoryCredentials::default());
     let scheme = manifest.auth.iter().find(|scheme| auth.is_empty() || scheme.name == auth);
     if let Some(scheme) = scheme {
