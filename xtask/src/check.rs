@@ -6,12 +6,14 @@ use anyhow::Result;
 
 use crate::servers::{Postgres, Sqs};
 use crate::tools::{cargo, step};
-use crate::{javascript, plugins, proc};
+use crate::{javascript, plugins, proc, venv};
 
 /// Where tests find Postgres, the SQS server and the built connectors.
 pub(crate) const POSTGRES: &str = "SYNCLINE_TEST_POSTGRES";
 pub(crate) const SQS: &str = "SYNCLINE_TEST_SQS";
 pub(crate) const PLUGINS: &str = "SYNCLINE_TEST_PLUGINS";
+/// Where tests find a Singer target.
+const TARGET_JSONL: &str = "SYNCLINE_TEST_TARGET_JSONL";
 
 /// Builds connectors and tests, starts the servers, runs the tests, stops the servers.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
@@ -21,6 +23,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     } else {
         javascript::ready()?;
     }
+    let singer = venv::target_jsonl()?;
     step("Building tests");
     let (for_cargo, for_tests) = split(arguments);
     proc::run(cargo_test(for_cargo).arg("--no-run"))?;
@@ -30,6 +33,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     step("Running tests");
     let mut command = cargo_test(for_cargo);
     command.args(for_tests).env(POSTGRES, postgres.url()).env(SQS, sqs.url()).env(PLUGINS, plugins);
+    command.env(TARGET_JSONL, singer);
     proc::run(&mut command)
 }
 

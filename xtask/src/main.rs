@@ -11,6 +11,7 @@ mod plugins;
 mod proc;
 mod servers;
 mod tools;
+mod venv;
 
 use std::process::ExitCode;
 

@@ -46,6 +46,6 @@ fn tail(path: &Path) -> String {
 }
 
 /// The directory of tools that are fetched for the tests.
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     target().join("tools")
 }

@@ -1,16 +1,13 @@
 //! A local SQS: `ministack` from the Python package index, in a virtual environment under target/tools.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::proc::{self, Process, tied};
-use crate::tools::{find, install, is_root, step};
+use crate::proc::{Process, tied};
+use crate::venv;
 
 /// `ministack` and all it needs, pinned.
 const REQUIREMENTS: &str = include_str!("ministack.txt");
@@ -25,7 +22,7 @@ pub(crate) struct Sqs {
 impl Sqs {
     /// Starts a server on a free port, after installing it if need be.
     pub(crate) fn start() -> Result<Self> {
-        let python = environment()?;
+        let python = venv::python("ministack", REQUIREMENTS, "the SQS server for tests")?;
         let address = free_address()?;
         let mut command = tied("TERM", python);
         command
@@ -42,45 +39,6 @@ impl Sqs {
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
-}
-
-/// The Python of an environment that has `ministack`.
-fn environment() -> Result<PathBuf> {
-    let directory = super::tools().join("ministack");
-    let python = directory.join("bin").join("python");
-    let installed = directory.join("installed.txt");
-    if python.is_file() && fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) {
-        return Ok(python);
-    }
-    step("Installing a local SQS server");
-    if find("python3").is_none() {
-        install("python3", "the SQS server for tests")?;
-    }
-    make_environment(&directory)?;
-    let requirements = directory.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).with_context(|| format!("cannot write {}", requirements.display()))?;
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&requirements);
-    proc::run(&mut pip).context("pip cannot install MiniStack: it needs Python 3.10 or newer and a package index")?;
-    fs::write(&installed, REQUIREMENTS).with_context(|| format!("cannot write {}", installed.display()))?;
-    Ok(python)
-}
-
-/// Makes an empty virtual environment. Debian keeps the module for it in a package of its own.
-fn make_environment(directory: &Path) -> Result<()> {
-    let make = || {
-        let mut venv = Command::new("python3");
-        proc::run(venv.args(["-m", "venv", "--clear"]).arg(directory))
-    };
-    if make().is_ok() {
-        return Ok(());
-    }
-    proc::check_interrupted()?;
-    if find("apt-get").is_none() || !is_root()? {
-        bail!("`python3 -m venv` failed: install Python's venv module (on Debian the package python3-venv)");
-    }
-    install("python3-venv", "the SQS server for tests")?;
-    make().context("`python3 -m venv` failed although python3-venv is installed")
 }
 
 /// An address that nobody listens on. Someone may take it before the server does, which then ends at once and says so.

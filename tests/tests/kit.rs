@@ -1,0 +1,213 @@
+//! The kit for connector authors through the command line, as an author uses it: record, replay, read, pipe on.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine as _};
+use serde_json::{Value, json};
+use syncline::kit::synthetic::{self, Synthetic};
+use syncline_tests::rig::program;
+
+fn syncline() -> Command {
+    let mut command = Command::new(program("syncline").expect("the program"));
+    command.stdin(Stdio::null()).env("TOKEN", "birch-token");
+    command
+}
+
+fn birch() -> PathBuf {
+    let plugins = std::env::var_os("SYNCLINE_TEST_PLUGINS").expect("run this through `cargo xtask test`");
+    Path::new(&plugins).join("birch.wasm")
+}
+
+fn description() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/template/provider.toml")
+}
+
+/// What a command says that ends well.
+fn told(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn record(out: &Path, more: &[&str]) {
+    let mut command = syncline();
+    command.args(["connector", "record"]).arg(birch()).args(["people", "--pages", "0", "--page-size", "25"]);
+    command.args(["--secret", "token=env:TOKEN", "--provider"]).arg(description()).arg("--out").arg(out).args(more);
+    told(&mut command);
+}
+
+fn replay(cassette: &Path) -> Output {
+    told(syncline().args(["connector", "replay"]).arg(cassette).arg("--connector").arg(birch()))
+}
+
+#[test]
+fn a_cassette_replays_to_the_same_bytes_every_time_and_needs_no_provider() {
+    let dir = tempfile::tempdir().unwrap();
+    let cassette = dir.path().join("people.json");
+    record(&cassette, &[]);
+    let (first, second) = (replay(&cassette), replay(&cassette));
+    assert_eq!(first.stdout, second.stdout);
+    let lines: Vec<Value> =
+        String::from_utf8(first.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ids: BTreeSet<&str> = lines.iter().map(|line| line["id"].as_str().unwrap()).collect();
+    assert_eq!((lines.len(), ids.len()), (120, 120));
+    // Several pages, or this would say little.
+    let written: Value = serde_json::from_slice(&std::fs::read(&cassette).unwrap()).unwrap();
+    assert!(written["calls"].as_array().unwrap().len() > 5, "check, discover and some pages");
+}
+
+#[test]
+fn a_scrubbed_field_is_in_no_file_and_the_cassette_still_replays() {
+    let dir = tempfile::tempdir().unwrap();
+    let cassette = dir.path().join("people.json");
+    record(&cassette, &["--scrub", "email,name"]);
+    let text = std::fs::read_to_string(&cassette).unwrap();
+    assert!(!text.contains("firm.test") && text.contains("scrubbed-1"), "an address is still there");
+    let replayed = String::from_utf8(replay(&cassette).stdout).unwrap();
+    assert_eq!(replayed.lines().count(), 120);
+}
+
+#[test]
+fn what_a_cassette_does_not_hold_is_told_with_the_nearest() {
+    let dir = tempfile::tempdir().unwrap();
+    let cassette = dir.path().join("people.json");
+    record(&cassette, &[]);
+    let text = std::fs::read_to_string(&cassette).unwrap().replace("limit=25", "limit=24");
+    std::fs::write(&cassette, text).unwrap();
+    let output =
+        syncline().args(["connector", "replay"]).arg(&cassette).arg("--connector").arg(birch()).output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the cassette does not hold GET https://api.birch.example/v1/people?limit=25"), "{said}");
+    assert!(said.contains("query `limit`: recorded \"24\", asked \"25\""), "{said}");
+}
+
+/// `%2f` for `%2F`.
+fn lower_escapes(percent: &str) -> String {
+    let parts: Vec<String> = percent
+        .split('%')
+        .enumerate()
+        .map(|(place, part)| match part.split_at_checked(2) {
+            Some((escape, rest)) if place > 0 => escape.to_lowercase() + rest,
+            _ => part.to_owned(),
+        })
+        .collect();
+    parts.join("%")
+}
+
+/// A provider that says the credential back in every spelling, in headers and in records.
+async fn echo(headers: HeaderMap, request: Request) -> (HeaderMap, String) {
+    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let token = sent.trim_start_matches("Bearer ").to_owned();
+    let percent: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+    let spellings = [
+        sent.clone(),
+        BASE64_STANDARD.encode(&token),
+        BASE64_URL_SAFE.encode(&token),
+        BASE64_STANDARD.encode(format!("user:{token}")),
+        percent.clone(),
+        lower_escapes(&percent),
+    ];
+    let people: Vec<Value> = spellings
+        .iter()
+        .enumerate()
+        .map(|(place, spelling)| {
+            json!({"id": format!("p-{place}"), "name": spelling, "email": token, "deleted": false,
+                   "updated_at": "2026-01-01T00:00:00.000Z"})
+        })
+        .collect();
+    let mut answer = HeaderMap::new();
+    answer.insert("x-echo", sent.parse().unwrap());
+    answer.insert(header::SET_COOKIE, format!("session={token}").parse().unwrap());
+    answer.insert(header::DATE, "Thu, 01 Jan 2026 00:00:00 GMT".parse().unwrap());
+    let body = if request.uri().path() == "/v1/me" {
+        json!({ "account": token })
+    } else {
+        json!({ "people": people, "next": null })
+    };
+    (answer, body.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cassette_never_holds_the_credential_in_any_encoding() {
+    const CANARY: &str = "cAnArY/0123+456=789&abc\"def";
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(echo)).await });
+    let dir = tempfile::tempdir().unwrap();
+    let cassette = dir.path().join("echo.json");
+    let mut command = syncline();
+    command.args(["connector", "record"]).arg(birch()).args(["people", "--secret", "token=env:CANARY", "--provider"]);
+    command.arg(&origin).arg("--out").arg(&cassette).env("CANARY", CANARY);
+    tokio::task::spawn_blocking(move || told(&mut command)).await.unwrap();
+
+    let text = std::fs::read_to_string(&cassette).unwrap();
+    assert!(text.contains("[redacted]") && text.contains("p-5"), "the echo is in it: {text}");
+    let percent: String = url::form_urlencoded::byte_serialize(CANARY.as_bytes()).collect();
+    let spellings = [
+        CANARY.to_owned(),
+        BASE64_STANDARD.encode(CANARY),
+        BASE64_URL_SAFE.encode(CANARY),
+        lower_escapes(&percent),
+        percent,
+        CANARY.replace('"', "\\\""),
+        "cAnArY".to_owned(),
+        // The middle of it inside another text's base64.
+        BASE64_STANDARD.encode(format!("user:{CANARY}")).chars().skip(8).take(24).collect(),
+    ];
+    for spelling in spellings {
+        assert!(!text.contains(&spelling), "{spelling}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_singer_target_lands_what_the_provider_has() {
+    let Some(target) = std::env::var_os("SYNCLINE_TEST_TARGET_JSONL") else {
+        panic!("SYNCLINE_TEST_TARGET_JSONL is not set: run this through `cargo xtask test`")
+    };
+    let description = synthetic::load(&description()).unwrap();
+    let provider = Synthetic::start(description, synthetic::Options { seed: 7, ..Default::default() }).await.unwrap();
+    let origin = provider.origin().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_owned();
+    let read = {
+        let mut command = syncline();
+        command.args(["connector", "read"]).arg(birch()).args(["people", "--pages", "0", "--format", "singer"]);
+        command.args(["--secret", "token=env:TOKEN", "--provider", &origin]);
+        tokio::task::spawn_blocking(move || told(&mut command)).await.unwrap()
+    };
+    let mut child = Command::new(target)
+        .current_dir(&folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), &read.stdout).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    // The target passes the state on: the cursor that the next reading begins with.
+    let state: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(state["bookmarks"]["people"]["cursor"].is_string(), "{state}");
+
+    let file = std::fs::read_dir(&folder).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path();
+        path.extension().is_some_and(|end| end == "jsonl").then_some(path)
+    });
+    let landed: BTreeSet<String> = std::fs::read_to_string(file.expect("a file"))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned())
+        .collect();
+    let control = syncline::kit::control::Control::open(&origin, None).await.unwrap();
+    let truth: BTreeSet<String> = control.truth("people").await.unwrap().into_keys().collect();
+    assert_eq!(landed, truth);
+    assert_eq!(landed.len(), 120);
+}
