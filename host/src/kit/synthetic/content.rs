@@ -143,7 +143,7 @@ pub(super) fn below(hash: u64, count: usize) -> usize {
     usize::try_from(hash % (count.max(1) as u64)).unwrap_or(0)
 }
 
-fn pick<'a, T: AsRef<str>>(list: &'a [T], hash: u64) -> &'a str {
+fn pick<T: AsRef<str>>(list: &[T], hash: u64) -> &str {
     list.get(below(hash, list.len())).map_or("", AsRef::as_ref)
 }
 

@@ -32,6 +32,15 @@ fn the_documented_examples_are_right() {
 }
 
 #[test]
+fn the_template_of_new_connectors_describes_its_provider_rightly() {
+    let text = include_str!("../../../../../plugins/template/provider.toml");
+    let description = parse(Path::new("plugins/template/provider.toml"), text);
+    let description = description.unwrap_or_else(|errors| panic!("{errors}"));
+    let mut client = Client::new(description).with("authorization", "Bearer birch-token");
+    assert_eq!(client.walk("/v1/people?limit=7", "/people", "/next", "after").len(), client.truth("people").len());
+}
+
+#[test]
 fn an_unknown_key_is_told_with_its_place_and_the_nearest() {
     assert_eq!(
         instead("updated = ", "updatd = \"at\"\nupdated = "),
