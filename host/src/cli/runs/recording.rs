@@ -102,7 +102,7 @@ fn nothing(run: &RunRow) -> Failure {
         (1, None) => "try again later".to_owned(),
         _ => format!("record the next one: syncline object record {}", run.object),
     };
-    Failure::new(Exit::NotFound, format!("run {} has no recording: {why}", run.id)).help(help)
+    Failure::new(Exit::NotFound, format!("run {} has no recording", run.id)).because(why).help(help)
 }
 
 /// What `runs show` says of a recording.
