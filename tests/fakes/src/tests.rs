@@ -19,6 +19,7 @@ use super::{
 mod clock;
 mod hubspot;
 mod knobs;
+mod pipedrive;
 mod salesforce;
 
 struct Answer {
