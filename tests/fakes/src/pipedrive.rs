@@ -75,8 +75,8 @@ impl Api for Pipedrive {
     }
 
     fn presented(&self, call: &Call) -> Option<String> {
-        let key = call.header("x-api-token").or_else(|| call.bearer());
-        key.map(str::to_owned).or_else(|| call.pairs().remove("api_token"))
+        let key = call.header("x-api-token").map(str::to_owned).or_else(|| call.pairs().remove("api_token"));
+        key.or_else(|| call.bearer().map(str::to_owned))
     }
 
     fn kind(&self, call: &Call) -> (&'static str, &'static str) {

@@ -21,6 +21,7 @@ mod freshdesk;
 mod hubspot;
 mod intercom;
 mod knobs;
+mod pipedrive;
 mod salesforce;
 mod zendesk;
 
