@@ -97,6 +97,11 @@ fn outside(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), LoadError> {
                     exports.push(export.map_err(malformed)?.name.name.to_owned());
                 }
             }
+            // The parser passes over it; the compiler would refuse it in words of its own.
+            Payload::UnknownSection { id, range, .. } => {
+                let detail = format!("section {id} at offset {:#x} is of no known kind", range.start);
+                return Err(LoadError::Malformed { detail });
+            }
             _ => {}
         }
     }
