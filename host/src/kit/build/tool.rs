@@ -17,7 +17,12 @@ pub(super) async fn run(command: &mut Command, missing: &'static str) -> Result<
 
 /// Runs a tool to its end and answers with what it printed.
 pub(super) async fn output(command: &mut Command, missing: &'static str) -> Result<String, BuildError> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true).output().await;
+    // Not `output()`, which takes standard error too, whatever was set.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+    let output = match command.spawn() {
+        Ok(child) => child.wait_with_output().await,
+        Err(source) => Err(source),
+    };
     let output = output.map_err(|source| start(command, source, missing))?;
     if !output.status.success() {
         return Err(BuildError::Failed { tool: name(command), status: output.status });
