@@ -38,6 +38,22 @@ pub struct Interaction {
     pub data: String,
 }
 
+/// Bytes of an id at most.
+pub const MAX_ID_BYTES: usize = 512;
+
+/// Whether a record can be kept under this id.
+///
+/// # Errors
+/// Why not, for people.
+pub fn check_id(id: &str) -> Result<(), String> {
+    match id {
+        "" => Err("it has no id".to_owned()),
+        id if id.len() > MAX_ID_BYTES => Err(format!("its id is longer than {MAX_ID_BYTES} bytes")),
+        id if id.contains('\0') => Err("its id contains NUL".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 impl Interaction {
     /// Bytes this record holds on to: what page and batch limits count.
     #[must_use]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::line::Line;
 use crate::connector::CallReport;
 use crate::domain::outcome::Verdict;
-use crate::domain::{CallError, Cursor, Interaction, Outcome, Page, Progress, RecordState, classify};
+use crate::domain::{CallError, Cursor, Interaction, Outcome, Page, Progress, RecordState, check_id, classify};
 
 /// Empty pages in a row before a reading counts as stalled.
 const MOST_EMPTY_PAGES: u32 = 50;
@@ -100,9 +100,9 @@ pub struct Table {
 }
 
 impl Table {
-    /// Lands a page: the later state of a record counts.
+    /// Lands a page: the later state of a record counts, and one without an id that can be kept is rejected.
     pub fn land(&mut self, page: &Page) {
-        for record in &page.interactions {
+        for record in page.interactions.iter().filter(|record| check_id(&record.id).is_ok()) {
             self.put(record);
         }
     }

@@ -1,6 +1,6 @@
 //! What would have landed against what a synthetic provider holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 
@@ -18,6 +18,8 @@ pub struct Differences {
     pub missing: usize,
     /// Records that landed in another state than the provider's latest.
     pub stale: usize,
+    /// Ids of both.
+    pub ids: BTreeSet<String>,
     /// The first few, in words.
     pub examples: Vec<String>,
 }
@@ -40,9 +42,10 @@ impl std::fmt::Display for Differences {
 #[must_use]
 pub fn compare(table: &Table, truth: &BTreeMap<String, Truth>, deletes: DeleteMode) -> Differences {
     let mut found = Differences::default();
-    let mut note = |text: String| {
+    let mut note = |id: &str, text: String| {
+        found.ids.insert(id.to_owned());
         if found.examples.len() < NAMED {
-            found.examples.push(text);
+            found.examples.push(format!("{id} {text}"));
         }
     };
     let (mut missing, mut stale) = (0, 0);
@@ -50,14 +53,14 @@ pub fn compare(table: &Table, truth: &BTreeMap<String, Truth>, deletes: DeleteMo
         match table.rows.get(id) {
             None if truth.fate == Fate::Present => {
                 missing += 1;
-                note(format!("{id} is missing (changed at {:?})", truth.stamp_ms));
+                note(id, format!("is missing (changed at {:?})", truth.stamp_ms));
             }
             // Deleted before it was ever read: nothing to say about it.
             None => {}
             Some(row) => {
                 if let Some(difference) = difference(truth, row, deletes) {
                     stale += 1;
-                    note(format!("{id} {difference}"));
+                    note(id, difference);
                 }
             }
         }
@@ -65,7 +68,7 @@ pub fn compare(table: &Table, truth: &BTreeMap<String, Truth>, deletes: DeleteMo
     for (id, row) in &table.rows {
         if !truth.contains_key(id) && row.state == RecordState::Present && deletes != DeleteMode::None {
             stale += 1;
-            note(format!("{id} landed, and the provider does not have it"));
+            note(id, "landed, and the provider does not have it".to_owned());
         }
     }
     found.missing = missing;

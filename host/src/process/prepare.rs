@@ -11,11 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::shape::Shape;
 use crate::domain::batch::{self, Record, State};
-use crate::domain::{BatchId, IntegrationId, ObjectId};
+use crate::domain::{BatchId, IntegrationId, MAX_ID_BYTES, ObjectId, check_id};
 use crate::store::landing::{CommittedBatch, Landing, LandingObject, Reject, Row, version};
-
-/// Bytes of an id at most.
-const MAX_ID_BYTES: usize = 512;
 
 /// Bytes of a record's data at most.
 const MAX_DATA_BYTES: usize = 1 << 20;
@@ -172,12 +169,7 @@ fn row<'a>(
 }
 
 fn check(record: &Record<'_>, validator: &Validator) -> Result<(), String> {
-    match record.id {
-        "" => return Err("it has no id".to_owned()),
-        id if id.len() > MAX_ID_BYTES => return Err(format!("its id is longer than {MAX_ID_BYTES} bytes")),
-        id if id.contains('\0') => return Err("its id contains NUL".to_owned()),
-        _ => {}
-    }
+    check_id(record.id)?;
     let texts = [
         record.version,
         record.updated_at,

@@ -127,6 +127,16 @@ impl Tally {
         self.case(check, object, if holds { Ok(()) } else { Err(otherwise()) });
     }
 
+    /// Whether a check holds so far: it was looked at, and nothing failed.
+    pub(super) fn passed(&self, check: &'static Check, object: &str) -> bool {
+        self.0.get(&(check.code, object.to_owned())).is_some_and(|(_, count)| count.cases > 0 && count.failures == 0)
+    }
+
+    /// Whether a check failed so far.
+    pub(super) fn failed(&self, check: &'static Check, object: &str) -> bool {
+        self.0.get(&(check.code, object.to_owned())).is_some_and(|(_, count)| count.failures > 0)
+    }
+
     /// A check that cannot be looked at. Cases that were looked at elsewhere count all the same.
     pub(super) fn skip(&mut self, check: &'static Check, object: &str, why: impl Into<String>) {
         self.count(check, object).skipped.get_or_insert(why.into());

@@ -1,0 +1,57 @@
+//! Proving one variant of the broken connector.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use serde_json::json;
+use syncline::connector::{Connector, Engine, EngineOptions};
+use syncline::egress::{EgressConfig, RequestBudget};
+use syncline::kit::aim;
+use syncline::kit::conform::report::{Finding, Report, Result};
+use syncline::kit::conform::{self, Subject};
+use syncline::kit::control::Control;
+
+use super::guest;
+use super::provider::{Order, birch};
+use super::scroll;
+
+/// One engine for all of them.
+fn engine() -> &'static Arc<Engine> {
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new(EngineOptions::default()).unwrap())
+}
+
+/// Proves the connector with a sin, or without one if its name is empty.
+pub async fn prove(sin: &str, order: Order) -> Report {
+    let provider = birch(order).await;
+    let connector = Connector::load(engine(), guest::broken(sin)).await.unwrap();
+    let config = json!({});
+    // No provider that is described loses anything when a reading is killed.
+    let origin =
+        if sin == "killed" { scroll::start(provider.origin().clone()).await } else { provider.origin().clone() };
+    let mut egress = aim::at(EgressConfig::default(), &connector.manifest, &config, &origin).unwrap();
+    egress.limits.max_inline_wait = Duration::ZERO;
+    let subject = Subject {
+        connector,
+        config,
+        auth: "token".to_owned(),
+        secrets: BTreeMap::from([("token".to_owned(), "birch-token".into())]),
+        objects: Vec::new(),
+        page_size: 5,
+        budget: RequestBudget { per_page: 20, per_run: 100_000, in_flight: 4 },
+        egress,
+        control: Some(Control::open(provider.origin().as_str(), None).await.unwrap()),
+        index_lag_ms: 30_000,
+        cassettes: Vec::new(),
+    };
+    let report = conform::prove(&subject, &mut |_| {}).await.unwrap();
+    provider.stop().await;
+    report
+}
+
+/// The names of the checks with this result.
+pub fn names(report: &Report, result: Result) -> Vec<&'static str> {
+    let with = |finding: &&Finding| finding.result == result;
+    report.findings.iter().filter(with).map(|finding| finding.name).collect()
+}
