@@ -372,7 +372,10 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
 }
 
 /// Finds a program that cargo built beside this one.
-fn program(name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// When there is none.
+pub fn program(name: &str) -> Result<PathBuf> {
     let me = std::env::current_exe()?;
     me.ancestors()
         .skip(1)
