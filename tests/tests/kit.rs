@@ -16,7 +16,9 @@ use syncline_tests::rig::program;
 
 fn syncline() -> Command {
     let mut command = Command::new(program("syncline").expect("the program"));
-    command.stdin(Stdio::null()).env("TOKEN", "birch-token");
+    // Compiled components are kept from run to run.
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kit");
+    command.stdin(Stdio::null()).env("TOKEN", "birch-token").env("SYNCLINE__HOST__DATA_DIR", data);
     command
 }
 

@@ -91,9 +91,10 @@ impl<'a> Api<'a> {
         }
     }
 
-    pub(crate) fn describe(&self, object: &str) -> Result<Described, Failure> {
+    /// What the object has, and when that was so, in milliseconds by Salesforce's clock.
+    pub(crate) fn describe(&self, object: &str) -> Result<(Described, u64), Failure> {
         match self.send(self.get(&format!("/sobjects/{object}/describe"))) {
-            Ok(response) => Ok(parse(&response)?),
+            Ok(response) => Ok((parse(&response)?, date_ms(&response)?)),
             Err(Failure::NotFound(why)) => {
                 Err(Error::Forbidden(format!("{object} does not exist or this user may not see it: {why}")).into())
             }
@@ -117,10 +118,15 @@ impl<'a> Api<'a> {
         })?;
         // `Date` is written when the answer is, and the rows may have been read two minutes earlier. The host's clock
         // may be wrong, but it can tell how long that was.
-        let date_ms = response.date_ms().ok_or_else(|| Error::Unexpected("an answer has no Date header".to_owned()))?;
+        let date_ms = date_ms(&response)?;
 
         let answer = parse::<QueryAnswer<'_>>(&response)?;
-        let records = answer.records.into_iter().map(Record::from_rest).collect::<Result<_, _>>()?;
+        let records = answer.records.into_iter().map(Record::from_rest).collect::<Result<Vec<_>, _>>()?;
+        // The answer to a `COUNT()` has a total and no records, and would pass for the end of everything.
+        if answer.done && u64::try_from(records.len()).ok() != Some(answer.total) {
+            let why = format!("a complete answer has {} records of {}", records.len(), answer.total);
+            return Err(Error::Unexpected(why).into());
+        }
         Ok(Rows { records, done: answer.done, asked_at: date_ms.saturating_sub(took_ms) / 1_000 })
     }
 
@@ -168,14 +174,17 @@ impl<'a> Api<'a> {
         let record_url = format!("/services/data/{}/sobjects/{object}/", self.config.api_version);
         let records = rows::records(&response.body, object, &record_url, fields)?;
 
-        // A CSV file that was cut at the end of a line looks complete; the header tells.
-        let announced = response.header("sforce-numberofrecords").and_then(|value| value.trim().parse::<usize>().ok());
-        if let Some(announced) = announced.filter(|announced| *announced != records.len()) {
-            let why = format!("a result set has {} rows instead of {announced}", records.len());
+        // A CSV file that was cut at the end of a line looks complete, and an empty one looks like the end; the headers
+        // tell.
+        let told = |name: &str| {
+            let value = response.header(name).map(str::trim).filter(|value| !value.is_empty());
+            value.ok_or_else(|| Error::Unexpected(format!("a result set without {name}: {}", response.excerpt())))
+        };
+        if told("sforce-numberofrecords")?.parse() != Ok(records.len()) {
+            let why = format!("a result set has {} rows instead of {}", records.len(), told("sforce-numberofrecords")?);
             return Err(Error::Unavailable(why).into());
         }
-        let next = response.header("sforce-locator").map(str::trim);
-        let next = next.filter(|locator| !locator.is_empty() && *locator != "null").map(str::to_owned);
+        let next = Some(told("sforce-locator")?).filter(|locator| *locator != "null").map(str::to_owned);
         Ok(ResultSet { records, next })
     }
 
@@ -204,6 +213,11 @@ impl<'a> Api<'a> {
         }
         if response.is_success() { Ok(response) } else { Err(failure::of(&response)) }
     }
+}
+
+/// Salesforce's clock.
+fn date_ms(response: &Response) -> Result<u64, Error> {
+    response.date_ms().ok_or_else(|| Error::Unexpected("an answer has no Date header".to_owned()))
 }
 
 /// For calls about a job: one that is not found has been removed.
