@@ -1,7 +1,5 @@
 //! The Freshdesk connector, which is JavaScript, over real sockets against the fake.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::{path::Path, process::Stdio};
 
 use syncline_fakes::{FakeProviders, Options, schema::Provider};
