@@ -27,7 +27,12 @@ pub(super) struct File {
 
 impl File {
     fn text(&self, name: &Name) -> String {
-        if self.named { name.replace(self.text) } else { self.text.to_owned() }
+        if self.named {
+            // What lies beside a template here lies inside of a project.
+            name.replace(self.text).replace("\"../template/", "\"")
+        } else {
+            self.text.to_owned()
+        }
     }
 }
 
@@ -81,9 +86,12 @@ macro_rules! folder {
     ($named:literal, $from:literal => $to:literal, [$($path:literal),+ $(,)?]) => {
         &[$(File {
             path: concat!($to, $path),
-            text: include_str!(concat!("../../../../plugins/", $from, "/", $path)),
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/", $from, "/", $path)),
             named: $named,
         }),+]
     };
 }
 use folder;
+
+/// A provider for the tests, described once for all languages.
+const PROVIDER: &[File] = folder!(true, "template" => "", ["provider.toml"]);

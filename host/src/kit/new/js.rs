@@ -1,6 +1,6 @@
 //! A JavaScript project: the template, and the SDK beside it, because the SDK is on no registry.
 
-use super::{File, Name, folder};
+use super::{File, Name, PROVIDER, folder};
 
 const TEMPLATE: &[File] = folder!(true, "template-js" => "", [
     ".gitignore",
@@ -14,9 +14,6 @@ const TEMPLATE: &[File] = folder!(true, "template-js" => "", [
     "tests/people.test.js",
     "tests/provider.js",
 ]);
-
-/// Described once for all languages.
-const PROVIDER: &[File] = folder!(true, "template" => "", ["provider.toml"]);
 
 const SDK: &[File] = folder!(false, "sdk-js" => "sdk/", [
     "README.md",

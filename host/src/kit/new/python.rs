@@ -1,6 +1,6 @@
 //! A Python project: the template, and the SDK's package beside it, because the SDK is on no registry.
 
-use super::{File, Name, folder};
+use super::{File, Name, PROVIDER, folder};
 
 const TEMPLATE: &[File] = folder!(true, "template-py" => "", [
     ".gitignore",
@@ -13,9 +13,6 @@ const TEMPLATE: &[File] = folder!(true, "template-py" => "", [
     "tests/provider.py",
     "tests/test_people.py",
 ]);
-
-/// Described once for all languages.
-const PROVIDER: &[File] = folder!(true, "template" => "", ["provider.toml"]);
 
 /// The SDK's package.
 pub(in crate::kit) const SDK: &[File] = folder!(false, "sdk-py/syncline" => "syncline/", [

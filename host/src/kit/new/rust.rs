@@ -1,6 +1,6 @@
 //! A Rust project: the template, and the SDK beside it, because the SDK is on no registry.
 
-use super::{File, Name, folder};
+use super::{File, Name, PROVIDER, folder};
 use crate::kit::contract;
 
 const TEMPLATE: &[File] = folder!(true, "template" => "", [
@@ -8,7 +8,6 @@ const TEMPLATE: &[File] = folder!(true, "template" => "", [
     "Cargo.toml",
     "README.md",
     "connector.toml",
-    "provider.toml",
     "src/lib.rs",
     "src/model.rs",
     "src/people.rs",
@@ -64,7 +63,7 @@ pub(super) fn files(name: &Name) -> Vec<(String, String)> {
             _ => text,
         }
     };
-    let sources = TEMPLATE.iter().chain(SDK).map(|file| (file.path.to_owned(), text(file)));
+    let sources = TEMPLATE.iter().chain(PROVIDER).chain(SDK).map(|file| (file.path.to_owned(), text(file)));
     let contract = contract::FILES.iter().map(|(name, text)| (format!("sdk/wit/{name}"), (*text).to_owned()));
     sources.chain(contract).collect()
 }
