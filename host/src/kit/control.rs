@@ -158,12 +158,11 @@ impl Control {
         struct Answer {
             records: BTreeMap<String, Truth>,
         }
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("object", object);
-        if let Some(tenant) = &self.tenant {
-            query.append_pair("tenant", tenant);
-        }
-        let answer: Answer = self.ask("GET", &format!("truth?{}", query.finish()), None).await?;
+        let tenant = self.tenant.iter().map(|tenant| ("tenant", tenant.as_str()));
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("object", object)].into_iter().chain(tenant))
+            .finish();
+        let answer: Answer = self.ask("GET", &format!("truth?{query}"), None).await?;
         Ok(answer.records)
     }
 
