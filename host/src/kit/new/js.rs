@@ -5,6 +5,7 @@ use super::{File, Name, PROVIDER, folder};
 const TEMPLATE: &[File] = folder!(true, "template-js" => "", [
     ".gitignore",
     "README.md",
+    "cassettes/people.json",
     "component.js",
     "connector.js",
     "connector.toml",

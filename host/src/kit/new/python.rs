@@ -6,6 +6,7 @@ const TEMPLATE: &[File] = folder!(true, "template-py" => "", [
     ".gitignore",
     "README.md",
     "connector.py",
+    "cassettes/people.json",
     "connector.toml",
     "people.py",
     "requirements.txt",

@@ -7,6 +7,7 @@ const TEMPLATE: &[File] = folder!(true, "template" => "", [
     ".gitignore",
     "Cargo.toml",
     "README.md",
+    "cassettes/people.json",
     "connector.toml",
     "src/lib.rs",
     "src/model.rs",
