@@ -58,7 +58,9 @@ class Live:
         while True:
             self.weather()
             http = LiveHttp({"birch.pipedrive.com": self.base}, {"x-api-token": "token-a"})
-            harness = Harness(connector.Pipedrive(), http, {"company": "birch"}, page_size=self.random.choice([7, 20, 100]))
+            harness = Harness(
+                connector.Pipedrive(), http, {"company": "birch"}, page_size=self.random.choice([7, 20, 100])
+            )
             try:
                 page = harness.fetch(object.name, cursor)
             except syncline.CursorExpired as expired:

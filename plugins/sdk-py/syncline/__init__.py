@@ -62,5 +62,4 @@ __all__ = [
     "encode_cursor",
     "export",
     "exported",
-    "time",
 ]

@@ -46,6 +46,9 @@ _DELETES = {
     "by-absence": types.DeleteMode.BY_ABSENCE,
 }
 
+_FRAMES = 20
+"""Of a traceback, the innermost that are logged."""
+
 
 class Connector:
     """The exported interface `connector`."""
@@ -78,8 +81,9 @@ class _Edge:
             return
         if isinstance(error, syncline.Error):
             raise Err(_error(error)) from None
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            _log("error", line)
+        # Without source lines: those would be looked up in files, of which there are none.
+        for frame, line in list(traceback.walk_tb(trace))[-_FRAMES:]:
+            _log("error", f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}")
         raise Err(types.Error_Unexpected(f"{kind.__name__} in the connector: {error}")) from None
 
 
