@@ -113,3 +113,65 @@ impl Tape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ProviderError;
+    use crate::domain::http::Response;
+    use crate::egress::tests::{CANARY, INTEGRATION, World};
+    use crate::egress::{Exchange, RequestBudget, SessionSpec};
+    use crate::kit::cassette::Made;
+
+    async fn session(world: &World) -> Arc<Session> {
+        let config = json!({});
+        let spec = SessionSpec {
+            integration: INTEGRATION,
+            manifest: &world.manifest,
+            auth: None,
+            config: &config,
+            budget: RequestBudget::default(),
+            tape: None,
+        };
+        world.gate().session(spec).await.unwrap()
+    }
+
+    fn exchange(body: &'static [u8]) -> Exchange {
+        Exchange {
+            method: "GET".to_owned(),
+            url: "https://api.acme.test/".to_owned(),
+            headers: Vec::new(),
+            body: None,
+            answer: Ok(Response { status: 200, headers: Vec::new(), body: body.into() }),
+            took_ms: 1,
+        }
+    }
+
+    fn failed() -> Result<Page, CallError> {
+        Err(CallError::Provider(ProviderError::Unexpected(format!("the token {CANARY} is wrong"))))
+    }
+
+    #[tokio::test]
+    async fn a_call_that_does_not_fit_is_left_out_as_a_whole_and_later_ones_are_kept() {
+        let world = World::bearer();
+        let session = session(&world).await;
+        let made = Made { name: "acme".to_owned(), version: String::new(), digest: String::new() };
+        let cassette = Cassette::new(made, 0, json!({}), String::new(), 100);
+        let mut tape = Tape { recorder: Arc::new(Recorder::new(20)), cassette, dropped: 0 };
+        let calls: [&[&[u8]]; 4] = [&[b"12345"], &[b"12345", b"more than fits"], &[b"12345"], &[]];
+        for (number, bodies) in calls.iter().enumerate() {
+            bodies.iter().for_each(|body| tape.recorder().exchanged(exchange(body)));
+            tape.keep("people", Some(&Cursor(format!("{number} {CANARY}"))), &failed(), &session);
+        }
+        assert_eq!(tape.cassette.left_out, 1);
+        let kept: Vec<_> = tape
+            .cassette
+            .calls
+            .iter()
+            .map(|call| (call.cursor.as_deref().unwrap_or_default(), call.exchanges.len()))
+            .collect();
+        assert_eq!(kept, [("0 [redacted]", 1), ("2 [redacted]", 1), ("3 [redacted]", 0)]);
+        let text = tape.cassette.to_text();
+        assert!(text.contains("the token [redacted] is wrong") && !text.contains(CANARY), "{text}");
+    }
+}

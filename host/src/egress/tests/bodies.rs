@@ -7,6 +7,8 @@ use flate2::write::GzEncoder;
 
 use super::stub::{Reply, Stub, reply};
 use super::*;
+use crate::kit::cassette::FailureKind;
+use crate::kit::cassette::record::Recorder;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -144,4 +146,27 @@ async fn a_connector_can_shorten_its_time_and_not_lengthen_it() {
         assert!(matches!(answer, Err(HttpError::Timeout(_))), "{answer:?}");
         assert!(start.elapsed() < Duration::from_millis(1000));
     }
+}
+
+#[tokio::test]
+async fn a_request_whose_time_is_over_is_written_down_as_well() {
+    let stub = Stub::start(|_| late(&[(2000, "HTTP/1.1 200 OK\r\n\r\n")])).await;
+    let world = World::bearer().route("api.acme.test", &stub);
+    let recorder = Arc::new(Recorder::default());
+    let config = json!({});
+    let spec = SessionSpec {
+        integration: INTEGRATION,
+        manifest: &world.manifest,
+        auth: None,
+        config: &config,
+        budget: RequestBudget::default(),
+        tape: Some(Arc::clone(&recorder) as _),
+    };
+    let session = world.gate().session(spec).await.unwrap();
+    let url = format!("https://api.acme.test/?q={CANARY}");
+    let answer = session.send(Request { timeout_ms: Some(50), ..get(&url) }).await;
+    assert!(matches!(answer, Err(HttpError::Timeout(_))), "{answer:?}");
+    let exchange = recorder.take().pop().unwrap();
+    assert_eq!(exchange.request.url, "https://api.acme.test/?q=[redacted]");
+    assert_eq!(exchange.failure.unwrap().kind, FailureKind::Timeout);
 }
