@@ -13,7 +13,7 @@ const MARK: &[u8] = b"BROKEN=";
 const MARK_BYTES: usize = 40;
 
 /// The connector with the sin of this name; the one without any if that is empty.
-pub fn broken(sin: &str) -> Bytes {
+pub(super) fn broken(sin: &str) -> Bytes {
     let mut bytes = built().to_vec();
     let places: Vec<usize> =
         bytes.windows(MARK.len()).enumerate().filter(|(_, w)| *w == MARK).map(|(at, _)| at).collect();

@@ -8,7 +8,7 @@ const BIRCH: &str = include_str!("birch.toml");
 
 /// In which order Birch lists.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub(super) enum Order {
     /// What changed last comes last.
     Stamps,
     /// What changes while somebody reads stays where it is. Such a list has no end before its own.
@@ -16,7 +16,7 @@ pub enum Order {
 }
 
 /// Starts Birch.
-pub async fn birch(order: Order) -> Synthetic {
+pub(super) async fn birch(order: Order) -> Synthetic {
     let text = match order {
         Order::Stamps => BIRCH.to_owned(),
         Order::Ids => BIRCH.replace("sort = \"updated\"", "sort = \"id\"").replace("capped = true", "capped = false"),

@@ -19,7 +19,7 @@ struct Scrolls {
 }
 
 /// Starts it in front of a provider; answers where it listens.
-pub async fn start(provider: Url) -> Url {
+pub(super) async fn start(provider: Url) -> Url {
     // There may be one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

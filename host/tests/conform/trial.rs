@@ -23,7 +23,7 @@ fn engine() -> &'static Arc<Engine> {
 }
 
 /// Proves the connector with a sin, or without one if its name is empty.
-pub async fn prove(sin: &str, order: Order) -> Report {
+pub(super) async fn prove(sin: &str, order: Order) -> Report {
     let provider = birch(order).await;
     let connector = Connector::load(engine(), guest::broken(sin)).await.unwrap();
     let config = json!({});
@@ -51,7 +51,7 @@ pub async fn prove(sin: &str, order: Order) -> Report {
 }
 
 /// The names of the checks with this result.
-pub fn names(report: &Report, result: Result) -> Vec<&'static str> {
+pub(super) fn names(report: &Report, result: Result) -> Vec<&'static str> {
     let with = |finding: &&Finding| finding.result == result;
     report.findings.iter().filter(with).map(|finding| finding.name).collect()
 }

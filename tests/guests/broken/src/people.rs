@@ -51,15 +51,7 @@ pub(crate) fn fetch(ctx: &Context<'_>, from: Option<&str>) -> Result<Page, Error
         Some(text) if sin("cursor-foreign") => cursor::decode(text).unwrap_or_default(),
         Some(text) => cursor::decode(text)?,
     };
-    match (page(ctx, &at), at.next) {
-        // Logs what went wrong and is content with what there is.
-        (Err(error), Some(next)) if sin("swallowed-error") => {
-            ctx.warn(&error.to_string());
-            Ok(Page::done(Vec::new(), pass(next)))
-        }
-        (Err(error), _) => Err(told(error)),
-        (Ok(page), _) => Ok(page),
-    }
+    page(ctx, &at).map_err(told)
 }
 
 fn page(ctx: &Context<'_>, at: &Cursor) -> Result<Page, Error> {
@@ -80,7 +72,14 @@ fn page(ctx: &Context<'_>, at: &Cursor) -> Result<Page, Error> {
         let again = Cursor { since: at.since, skip: at.read + 1, ..Cursor::default() };
         return Err(Error::CursorExpired(Some(cursor::encode(&again))));
     }
-    let response = response.error_for_status()?;
+    let response = match (response.error_for_status(), at.next) {
+        // Logs what went wrong and is content with what there is.
+        (Err(error), Some(next)) if sin("swallowed-error") => {
+            ctx.warn(&error.to_string());
+            return Ok(Page::done(Vec::new(), pass(next)));
+        }
+        (response, _) => response?,
+    };
     let listing = record::listing(&response)?;
     let (first, last) = (stamp(listing.people.first())?, stamp(listing.people.last())?);
     if listing.next.is_some() && listing.next == at.after && !sin("killed") {
