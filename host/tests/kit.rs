@@ -50,7 +50,7 @@ impl Place {
         said(&mut self.command(env!("CARGO_BIN_EXE_syncline"), arguments))
     }
 
-    /// Makes a project, with its tools' own tests as they are run by an author, and builds it.
+    /// Makes a project and does with it what its README says: its own tests, a build, the conformance suite, a reading.
     fn new_project(&self, language: &str, test: &[&str]) -> Json {
         let made = self.run(&["connector", "new", "acme-crm", "--lang", language]);
         assert_eq!(made.exit, 0, "{}", made.err);
@@ -71,6 +71,12 @@ impl Place {
         let shown = self.run(&["--json", "connector", "inspect", "acme-crm/dist/acme-crm.wasm"]);
         let shown: Json = serde_json::from_str(&shown.out).unwrap();
         assert_eq!((&shown["title"], &shown["hosts"][0]), (&"AcmeCrm".into(), &"api.acme-crm.example".into()));
+
+        let proved = self.run(&["connector", "test", "acme-crm"]);
+        assert_eq!(proved.exit, 0, "{}{}", proved.out, proved.err);
+        assert!(proved.out.contains("0 failed, 0 skipped"), "{}", proved.out);
+        let read = self.run(&["connector", "read", "acme-crm", "people", "--pages", "0"]);
+        assert_eq!((read.exit, read.out.lines().count()), (0, 120), "{}", read.err);
         built
     }
 

@@ -76,7 +76,7 @@ pub struct ConnectorNewArgs {
 Examples:
   syncline connector build
   syncline connector build connectors/acme --watch
-  syncline connector build --watch --read people --secret token=env:ACME_TOKEN")]
+  syncline connector build --watch --read people")]
 pub struct ConnectorBuildArgs {
     /// The connector's folder, with its connector.toml
     #[arg(value_name = "DIR", default_value = ".")]

@@ -190,7 +190,7 @@ Connection:
 Examples:
   syncline connector build
   syncline connector build connectors/acme --watch
-  syncline connector build --watch --read people --secret token=env:ACME_TOKEN
+  syncline connector build --watch --read people
 "#);
 }
 

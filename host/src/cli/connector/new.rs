@@ -28,7 +28,8 @@ pub(super) fn run(args: ConnectorNewArgs, context: &mut Context) -> Result<(), F
     };
     let done = json!({ "name": name.kebab(), "language": lang.as_str(), "dir": shown.to_string(), "files": files });
     let sentence = format!(
-        "{shown}: a connector in {lang}\n\n  cd {shown}\n  {tests}\n  syncline connector build\n\nREADME.md says where \
+        "{shown}: a connector in {lang}\n\n  cd {shown}\n  {tests}\n  syncline connector build\n  syncline connector \
+         test\n\nREADME.md says where \
          to begin."
     );
     Ok(context.output.done(&done, &sentence)?)

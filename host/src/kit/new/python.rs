@@ -5,6 +5,7 @@ use super::{File, Name, PROVIDER, folder};
 const TEMPLATE: &[File] = folder!(true, "template-py" => "", [
     ".gitignore",
     "README.md",
+    "cassettes/people.json",
     "connector.py",
     "cassettes/people.json",
     "connector.toml",
