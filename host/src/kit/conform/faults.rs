@@ -267,6 +267,10 @@ fn expected(fault: Fault, verdict: &Verdict) -> Result<(), String> {
     if right {
         return Ok(());
     }
-    let what = if told == "failed" { class } else { told };
+    let what = match (fault, told) {
+        (Fault::TooManyAfter, "rate-limited") => "rate-limited for another time, or for none",
+        (_, "failed") => class,
+        _ => told,
+    };
     Err(format!("was told as {what}, and should be {should}"))
 }

@@ -72,14 +72,10 @@ async fn whole(sync: &mut Sync<'_>, records: usize, tally: &mut Tally) -> Result
         sync.read(How { meanwhile: Meanwhile::Kills, ..sync.usual() }).await
     })
     .await?;
-    let cap = few(sync) * 3;
-    let knobs = [json!({ "result_cap": cap }), json!({ "result_cap": Json::Null })];
+    let (_, knobs) = capped(sync);
     sync.case_with(knobs, checks::RESULT_CAP, tally, async |sync| {
         sync.forget();
-        sync.read(sync.usual()).await?;
-        // The first reading may go another way than the ones that ask for what changed.
-        sync.update(cap * 2).await?;
-        sync.later_and_read(sync.usual()).await
+        sync.read(sync.usual()).await
     })
     .await?;
     for page_size in [if records <= FEW_RECORDS { 1 } else { 7 }, 1_000] {
@@ -136,6 +132,13 @@ async fn incremental(sync: &mut Sync<'_>, tally: &mut Tally) -> Result<(), Confo
         })
         .await?;
     }
+    // The first reading may go another way than the ones that ask for what changed.
+    let (cap, knobs) = capped(sync);
+    sync.case_with(knobs, checks::RESULT_CAP, tally, async |sync| {
+        sync.update(cap * 2).await?;
+        sync.later_and_read(sync.usual()).await
+    })
+    .await?;
     deletes(sync, tally).await?;
     index_lag(sync, tally).await?;
     // Comes last, because equal stamps stay.
@@ -184,6 +187,12 @@ async fn index_lag(sync: &mut Sync<'_>, tally: &mut Tally) -> Result<(), Conform
     let done = done.await;
     let _ = sync.control.turn(json!({ "late_commit_ms": 0 })).await;
     done
+}
+
+/// Results that the provider gives for one query when it has a cap, and the knob for it, turned on and off.
+fn capped(sync: &Sync<'_>) -> (u64, [Json; 2]) {
+    let cap = few(sync) * 3;
+    (cap, [json!({ "result_cap": cap }), json!({ "result_cap": Json::Null })])
 }
 
 /// Records in a page.
