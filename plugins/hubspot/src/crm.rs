@@ -62,7 +62,7 @@ impl Reader<'_> {
             let list = List { archived: false, properties: &asked.with, limit, after: full.list_after.as_deref() };
             let response = self.api.list(self.object.name, &list)?;
             let listing = Listing::parse(&response)?;
-            let records = self.properties.records(self.api, self.object, &listing.rows()?, asked.by_id)?;
+            let records = self.properties.records(self.api, self.object, &listing.rows_of_list(false)?, asked.by_id)?;
             // The answer is older than its Date, by less than what settles.
             let t0 = match full.t0 {
                 Some(t0) => t0,
@@ -133,7 +133,7 @@ impl Reader<'_> {
                 List { archived: true, properties: "hs_object_id", limit, after: walk.archived_after.as_deref() };
             let response = self.api.list(self.object.name, &list)?;
             let listing = Listing::parse(&response)?;
-            let rows = listing.rows()?;
+            let rows = listing.rows_of_list(true)?;
             let news = rows.iter().filter(|row| archived_since(row, since));
             Ok((news.map(Row::tombstone).collect(), listing.after()))
         })

@@ -35,6 +35,19 @@ impl<'a> Listing<'a> {
         self.results.iter().map(|raw| Row::parse(raw)).collect()
     }
 
+    /// The rows of the list of live records, or of the archived ones. A row that says that it belongs to the other one
+    /// is of another question's answer.
+    pub(crate) fn rows_of_list(&self, archived: bool) -> Result<Vec<Row<'a>>, Error> {
+        let rows = self.rows()?;
+        match rows.iter().find(|row| row.known.archived.is_some_and(|says| says != archived)) {
+            None => Ok(rows),
+            Some(row) => {
+                let id = row.id();
+                Err(Error::Unexpected(format!("{id} is archived: {}, in a list of those that are not so", !archived)))
+            }
+        }
+    }
+
     /// The token of the next page; none on the last.
     pub(crate) fn after(self) -> Option<String> {
         Some(self.paging?.next?.after)
@@ -53,6 +66,7 @@ pub(crate) struct Row<'a> {
 struct Known {
     id: String,
     updated_at: Option<String>,
+    archived: Option<bool>,
     archived_at: Option<String>,
     #[serde(default)]
     properties: Properties,

@@ -26,7 +26,7 @@ pub(crate) fn fetch(api: &Api<'_>, config: &Config, at: Option<&str>) -> Result<
     let response = api.owners(&list)?;
     let listing = Listing::parse(&response)?;
     let record = if at.archived { Row::tombstone_with_data } else { Row::present };
-    let records = listing.rows()?.iter().map(record).collect();
+    let records = listing.rows_of_list(at.archived)?.iter().map(record).collect();
 
     let next = match listing.after() {
         Some(after) => OwnersCursor { after: Some(after), ..at },

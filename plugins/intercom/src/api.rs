@@ -45,12 +45,29 @@ impl<'c> Api<'c> {
     }
 
     /// The same for one record; none if it is gone.
-    pub(crate) fn get_child(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Response>, Error> {
+    pub(crate) fn get_one(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Response>, Error> {
         let response = self.ask(self.build(path, query))?;
         if response.status == 404 {
             return Ok(None);
         }
         failure::checked(response).map(Some)
+    }
+
+    /// The same for a list that belongs to a contact; none if the contact is gone. A list that is not found of a contact
+    /// that is there is a fault: taken for an empty one, it would delete what it holds.
+    pub(crate) fn of_contact(
+        &self,
+        contact: &str,
+        list: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Option<Response>, Error> {
+        let path = format!("/contacts/{contact}");
+        match self.get_one(&format!("{path}/{list}"), query)? {
+            None if self.get_one(&path, &[])?.is_some() => {
+                Err(Error::Unexpected(format!("the contact {contact} is there, and its {list} are not found")))
+            }
+            response => Ok(response),
+        }
     }
 
     /// A page of all contacts.

@@ -103,10 +103,10 @@ fn contacts(api: &Api<'_>, rows: &[Row<'_>], regardless: bool) -> Result<Option<
 fn completed(api: &Api<'_>, row: &Row<'_>, lists: &[(&'static str, u64)]) -> Result<Option<String>, Error> {
     let mut fields: BTreeMap<String, Box<RawValue>> = row.part()?;
     for (name, _) in lists {
-        let url = format!("/contacts/{}/{name}", row.id());
-        let Some(items) = nested(api, &url, name)? else {
+        let Some(items) = nested(api, row.id(), name)? else {
             return Ok(None);
         };
+        let url = format!("/contacts/{}/{name}", row.id());
         let list = json!({"type": "list", "total_count": items.len(), "data": items, "url": url, "has_more": false});
         fields.insert((*name).to_owned(), to_raw_value(&list).map_err(unwritable)?);
     }
@@ -118,7 +118,7 @@ fn unwritable(error: serde_json::Error) -> Error {
 }
 
 /// All items of a nested list in short form; none if the contact is gone. Tags come at once, companies in pages.
-fn nested(api: &Api<'_>, url: &str, name: &str) -> Result<Option<Vec<Value>>, Error> {
+fn nested(api: &Api<'_>, contact: &str, name: &str) -> Result<Option<Vec<Value>>, Error> {
     #[derive(Deserialize)]
     struct Item {
         r#type: String,
@@ -129,7 +129,7 @@ fn nested(api: &Api<'_>, url: &str, name: &str) -> Result<Option<Vec<Value>>, Er
         let page = page.to_string();
         let paged = [("per_page", per_page.as_str()), ("page", page.as_str())];
         let query: &[_] = if name == "companies" { &paged } else { &[] };
-        let Some(response) = api.get_child(url, query)? else {
+        let Some(response) = api.of_contact(contact, name, query)? else {
             return Ok(None);
         };
         let listing = Listing::parse(&response)?;
@@ -151,7 +151,7 @@ fn nested(api: &Api<'_>, url: &str, name: &str) -> Result<Option<Vec<Value>>, Er
 /// A conversation with its parts; none if it is gone.
 fn conversation(api: &Api<'_>, row: &Row<'_>) -> Result<Option<Interaction>, Error> {
     let path = format!("/conversations/{}", row.id());
-    let Some(response) = api.get_child(&path, &[("display_as", "plaintext")])? else {
+    let Some(response) = api.get_one(&path, &[("display_as", "plaintext")])? else {
         return Ok(None);
     };
     let whole: &RawValue = response.json()?;

@@ -84,7 +84,7 @@ fn list(api: &Api<'_>, config: &Config, at: &mut Notes) -> Result<(), Error> {
 fn read(api: &Api<'_>, contact: &str, page: u64, records: &mut Vec<Interaction>) -> Result<bool, Error> {
     let query = [("per_page", PER_PAGE.to_string()), ("page", page.to_string())];
     let query = query.each_ref().map(|(key, value)| (*key, value.as_str()));
-    let Some(response) = api.get_child(&format!("/contacts/{contact}/notes"), &query)? else {
+    let Some(response) = api.of_contact(contact, "notes", &query)? else {
         return Ok(false);
     };
     let listing = Listing::parse(&response)?;

@@ -91,9 +91,10 @@ impl<'a> Api<'a> {
         }
     }
 
-    pub(crate) fn describe(&self, object: &str) -> Result<Described, Failure> {
+    /// What the object has, and when that was so, in milliseconds by Salesforce's clock.
+    pub(crate) fn describe(&self, object: &str) -> Result<(Described, u64), Failure> {
         match self.send(self.get(&format!("/sobjects/{object}/describe"))) {
-            Ok(response) => Ok(parse(&response)?),
+            Ok(response) => Ok((parse(&response)?, date_ms(&response)?)),
             Err(Failure::NotFound(why)) => {
                 Err(Error::Forbidden(format!("{object} does not exist or this user may not see it: {why}")).into())
             }
@@ -117,10 +118,15 @@ impl<'a> Api<'a> {
         })?;
         // `Date` is written when the answer is, and the rows may have been read two minutes earlier. The host's clock
         // may be wrong, but it can tell how long that was.
-        let date_ms = response.date_ms().ok_or_else(|| Error::Unexpected("an answer has no Date header".to_owned()))?;
+        let date_ms = date_ms(&response)?;
 
         let answer = parse::<QueryAnswer<'_>>(&response)?;
-        let records = answer.records.into_iter().map(Record::from_rest).collect::<Result<_, _>>()?;
+        let records = answer.records.into_iter().map(Record::from_rest).collect::<Result<Vec<_>, _>>()?;
+        // The answer to a `COUNT()` has a total and no records, and would pass for the end of everything.
+        if answer.done && u64::try_from(records.len()).ok() != Some(answer.total) {
+            let why = format!("a complete answer has {} records of {}", records.len(), answer.total);
+            return Err(Error::Unexpected(why).into());
+        }
         Ok(Rows { records, done: answer.done, asked_at: date_ms.saturating_sub(took_ms) / 1_000 })
     }
 
@@ -204,6 +210,11 @@ impl<'a> Api<'a> {
         }
         if response.is_success() { Ok(response) } else { Err(failure::of(&response)) }
     }
+}
+
+/// Salesforce's clock.
+fn date_ms(response: &Response) -> Result<u64, Error> {
+    response.date_ms().ok_or_else(|| Error::Unexpected("an answer has no Date header".to_owned()))
 }
 
 /// For calls about a job: one that is not found has been removed.

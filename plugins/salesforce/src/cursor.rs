@@ -35,7 +35,7 @@ impl Cursor {
 pub(crate) struct Selection {
     /// The fields, in the order of the SELECT.
     pub(crate) fields: FieldList,
-    /// When they were described, in milliseconds by the host's clock.
+    /// When they were described, in milliseconds by Salesforce's clock.
     pub(crate) described_ms: u64,
 }
 

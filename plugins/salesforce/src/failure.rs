@@ -17,6 +17,8 @@ const CONCURRENCY_PAUSE: u64 = 10;
 pub(crate) enum Failure {
     /// The query names something that is gone or hidden by now: describe the object again.
     StaleFields(String),
+    /// The query names fields that were described so long ago that there may be others: describe the object again.
+    OldFields,
     /// The query ran too long, or its answer is too large: ask for less.
     TooMuch(String),
     /// There is no such thing: what that means depends on what was asked for.
@@ -43,6 +45,7 @@ impl From<Failure> for Error {
         match failure {
             Failure::Final(error) => error,
             Failure::TooMuch(why) | Failure::Gone(why) => Self::Unavailable(why),
+            Failure::OldFields => Self::Unexpected("fields described just now are old".to_owned()),
             Failure::StaleFields(why) | Failure::NotFound(why) | Failure::NoBulk(why) => Self::Unexpected(why),
         }
     }
@@ -99,8 +102,9 @@ fn by_status(response: &Response) -> Failure {
     let status = response.status;
     Failure::Final(match status {
         401 => Error::Unauthorized(text),
-        429 | 503 if response.retry_after().is_some() => Error::RateLimited(response.retry_after()),
-        406 | 408 | 420 | 423 | 425 | 429 | 500..=599 => Error::Unavailable(text),
+        429 => Error::RateLimited(response.retry_after()),
+        503 if response.retry_after().is_some() => Error::RateLimited(response.retry_after()),
+        406 | 408 | 420 | 423 | 425 | 500..=599 => Error::Unavailable(text),
         410 => Error::InvalidConfig(format!("api_version is retired; {text}")),
         _ if is_html(response) => Error::Unavailable(text),
         403 => Error::Forbidden(text),
@@ -178,11 +182,18 @@ mod tests {
 
     #[test]
     fn empty_bodies_and_pages_for_people_pass_with_time() {
-        for status in [406, 420, 429, 500, 502, 503, 504] {
+        for status in [406, 420, 500, 502, 503, 504] {
             assert!(matches!(final_error(meaning(status, "")), Error::Unavailable(_)), "{status}");
         }
         for status in [400, 403, 404, 502] {
             assert!(matches!(final_error(meaning(status, "<html>down</html>")), Error::Unavailable(_)), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_429_is_a_rate_limit_whatever_its_body_says() {
+        for body in ["", "<html>slow down</html>", r#"[{"message":"slow down","errorCode":"SOMETHING_NEW"}]"#] {
+            assert_eq!(final_error(meaning(429, body)), Error::RateLimited(None), "{body:?}");
         }
     }
 

@@ -58,8 +58,8 @@ impl Connector for Salesforce {
         let api = Api::new(ctx, &config);
         let mut found = Vec::new();
         for object in config.objects() {
-            match sync::describe(&api, &object) {
-                Ok(fields) => found.push(manifest::object_type(&object, &fields)),
+            match sync::select(&api, &object) {
+                Ok(selection) => found.push(manifest::object_type(&object, &selection.fields)),
                 // One object out of sight must not hide the others.
                 Err(Failure::Final(Error::Forbidden(why))) => ctx.warn(&format!("{} is left out: {why}", object.name)),
                 Err(failure) => return Err(failure.into()),

@@ -25,7 +25,11 @@ pub(crate) const PAGE_BYTES: usize = 7 << 20;
 /// How long Salesforce keeps deleted rows readable.
 const RECYCLE_BIN_SECONDS: u64 = 15 * 86_400;
 
-/// Reads the next page.
+/// How long a field list is used before the object is described again, so that new fields are noticed.
+const FIELDS_MAX_AGE_MS: u64 = 86_400_000;
+
+/// Reads the next page. A pass that has not begun fails with [`Failure::OldFields`] where its fields are old: only an
+/// answer tells Salesforce's time.
 pub(crate) fn page(api: &Api<'_>, object: &Object, pass: Pass) -> Result<Page, Failure> {
     let usual_limit = api.ctx.page_size().unwrap_or(PAGE_ROWS).min(PAGE_ROWS);
     match read(api, object, pass.clone(), usual_limit) {
@@ -49,6 +53,7 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
     let limit = pass.limit.unwrap_or(usual_limit).min(usual_limit);
     let fields = pass.selection.fields.to_string();
     let deleted_too = pass.selection.fields.keeps_deleted();
+    let may_describe = pass.is_at_rest();
     let mut records = Vec::new();
 
     let mut lower = Lower::From(pass.from);
@@ -56,6 +61,7 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
     if !pass.last_id.is_empty() {
         let soql = soql::ties(&fields, &object.name, pass.from, &pass.last_id, limit);
         let ties = api.query(&soql, deleted_too)?;
+        check_order(&ties.records, (pass.from, pass.from), Some(&pass.last_id))?;
         ties_read = is_exhausted(&ties, limit);
         fix_end(api, object, &mut pass, &ties);
         records = ties.records;
@@ -68,6 +74,11 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
         let room = limit.saturating_sub(u32::try_from(records.len()).unwrap_or(u32::MAX)).max(1);
         let upper = pass.upper();
         let mut rows = api.query(&soql::span(&fields, &object.name, lower, upper, room), deleted_too)?;
+        let age_ms = rows.asked_at.saturating_mul(1_000).saturating_sub(pass.selection.described_ms);
+        if may_describe && age_ms > FIELDS_MAX_AGE_MS {
+            return Err(Failure::OldFields);
+        }
+        check_order(&rows.records, (lower.first(), upper.unwrap_or(u64::MAX)), None)?;
         let hi = fix_end(api, object, &mut pass, &rows);
         let exhausted = is_exhausted(&rows, room);
         let before = rows.records.len();
@@ -76,7 +87,6 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
         reached_upper = upper.filter(|_| exhausted);
         records.extend(rows.records);
     }
-    check_order(&records, pass.from)?;
 
     let cut = cut_to_weight(&mut records);
     let last = records.last().map(|record| (record.stamp, record.interaction.id.clone()));
@@ -121,12 +131,13 @@ fn fix_end(api: &Api<'_>, object: &Object, pass: &mut Pass, rows: &Rows) -> u64 
     hi
 }
 
-/// A position means nothing unless rows come in order, so an answer that breaks it is not believed.
-fn check_order(records: &[Record], from: u64) -> Result<(), Error> {
-    let mut before = from;
+/// A position means nothing unless rows come in order and behind it, so an answer that breaks that is not believed: it
+/// is the answer to another question.
+fn check_order(records: &[Record], (first, last): (u64, u64), read: Option<&str>) -> Result<(), Error> {
+    let mut before = first;
     for record in records {
-        if record.stamp < before {
-            return Err(Error::Unexpected("rows do not come in the order that was asked for".to_owned()));
+        if record.stamp < before || record.stamp > last || read == Some(record.interaction.id.as_str()) {
+            return Err(Error::Unexpected("rows are not those that were asked for, or not in their order".to_owned()));
         }
         before = record.stamp;
     }

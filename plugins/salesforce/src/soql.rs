@@ -14,6 +14,16 @@ pub(crate) enum Lower {
     After(u64),
 }
 
+impl Lower {
+    /// The first second of the span.
+    pub(crate) fn first(self) -> u64 {
+        match self {
+            Self::From(second) => second,
+            Self::After(second) => second.saturating_add(1),
+        }
+    }
+}
+
 /// Counts every row; the answer carries it as `totalSize` and no records.
 pub(crate) fn count(object: &str) -> String {
     format!("SELECT COUNT() FROM {object}")

@@ -7,13 +7,9 @@ use crate::api::Api;
 use crate::cursor::{Cursor, Pass, Selection};
 use crate::export;
 use crate::failure::Failure;
-use crate::fields::FieldList;
 use crate::objects::Object;
 use crate::pass;
 use crate::soql;
-
-/// How long a field list is used before the object is described again, so that new fields are noticed.
-const FIELDS_MAX_AGE_MS: u64 = 86_400_000;
 
 /// Reads one page.
 pub(crate) fn page(api: &Api<'_>, object: &Object, cursor: Option<&str>) -> Result<Page, Error> {
@@ -27,19 +23,15 @@ pub(crate) fn page(api: &Api<'_>, object: &Object, cursor: Option<&str>) -> Resu
 }
 
 /// The visible fields of an object; says in the log what did not fit.
-pub(crate) fn describe(api: &Api<'_>, object: &Object) -> Result<FieldList, Failure> {
-    let choice = api
-        .describe(&object.name)?
+pub(crate) fn select(api: &Api<'_>, object: &Object) -> Result<Selection, Failure> {
+    let (described, described_ms) = api.describe(&object.name)?;
+    let choice = described
         .choose(object)
         .map_err(|why| Error::Forbidden(format!("{} cannot be read: {why}", object.name)))?;
     if choice.left_out > 0 {
         api.ctx.warn(&format!("{}: {} fields do not fit into a query and are left out", object.name, choice.left_out));
     }
-    Ok(choice.fields)
-}
-
-fn select(api: &Api<'_>, object: &Object) -> Result<Selection, Failure> {
-    Ok(Selection { fields: describe(api, object)?, described_ms: api.ctx.now_ms() })
+    Ok(Selection { fields: choice.fields, described_ms })
 }
 
 /// The first sync: by a bulk job where that pays and works, else by a pass over everything.
@@ -70,11 +62,11 @@ fn resume(api: &Api<'_>, object: &Object, mut pass: Pass) -> Result<Page, Failur
     if let Some(job) = pass.served_job.take() {
         api.delete_job(&job);
     }
-    let age_ms = api.ctx.now_ms().saturating_sub(pass.selection.described_ms);
-    if pass.is_at_rest() && age_ms > FIELDS_MAX_AGE_MS {
-        pass.selection = select(api, object)?;
-    }
     let why = match pass::page(api, object, pass.clone()) {
+        Err(Failure::OldFields) => {
+            let selection = select(api, object)?;
+            return pass::page(api, object, Pass { selection, ..pass });
+        }
         Err(Failure::StaleFields(why)) => why,
         result => return result,
     };

@@ -118,6 +118,8 @@ pub struct Knobs {
     pub hubspot_search_per_s: u32,
     /// HubSpot: `Retry-After` on 429; `None` alternates.
     pub retry_after: Option<bool>,
+    /// HubSpot's search: rows beyond so many cannot be asked for; `None` is the real cap, 10,000.
+    pub result_cap: Option<usize>,
     /// Salesforce: requests a day, after which 403 `REQUEST_LIMIT_EXCEEDED` is all there is.
     pub salesforce_per_day: u64,
     /// Salesforce: how long a bulk job takes.
@@ -145,6 +147,7 @@ impl Default for Knobs {
             hubspot_per_10s: 1_000_000,
             hubspot_search_per_s: 100_000,
             retry_after: None,
+            result_cap: None,
             salesforce_per_day: 5_000_000,
             bulk_delay_ms: 200,
             bulk_rows: 50_000,

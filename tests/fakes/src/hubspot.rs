@@ -345,7 +345,8 @@ fn row(table: &Table, record: &Record, asked: &[String]) -> Value {
 }
 
 fn searched(shared: &Shared, account: &Account, table: &Table, call: &Call, now: i64) -> Result<Response, Response> {
-    let found = search::run(table, &call.body, now).map_err(|text| invalid(&text))?;
+    let cap = shared.faults.knobs().result_cap.unwrap_or(search::CAP);
+    let found = search::run(table, &call.body, now, cap).map_err(|text| invalid(&text))?;
     let results: Vec<Value> = found.rows.iter().map(|record| row(table, record, &found.properties)).collect();
     served(shared, account, table, &found.rows);
     let mut body = paged(results, found.next.map(|after| after.to_string()), "");

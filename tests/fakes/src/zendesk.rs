@@ -5,19 +5,21 @@
 use std::collections::BTreeMap;
 
 use axum::{body::Bytes, response::Response};
+use chrono::DateTime;
 use serde_json::{Map, Value, json};
 
 use super::{
     Account, Shared,
     api::{Api, Habits, Life},
     content::{self, opaque, unwrap_opaque},
-    dataset::{Record, State, Table},
+    dataset::{Record, State, Table, World},
     faults::Knobs,
     limit::{Refused, Window},
     locked,
     reply::{self, Call},
     schema::{Object, Provider},
     serve::Wait,
+    truth::Truth,
 };
 
 mod export;
@@ -154,6 +156,18 @@ impl Api for Zendesk {
 
     fn data(&self, table: &Table, record: &Record) -> Map<String, Value> {
         rows::all(table, record)
+    }
+
+    /// A ticket says when somebody changed it last; the stamp that orders the export is another one.
+    fn amend(&self, _world: &World, object: &str, truth: &mut BTreeMap<String, Truth>) {
+        if object != "tickets" {
+            return;
+        }
+        for ticket in truth.values_mut() {
+            ticket.stamp = ticket.data.get("updated_at").and_then(Value::as_str).map(str::to_owned);
+            let time = ticket.stamp.as_deref().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+            ticket.stamp_ms = time.map(|time| time.timestamp_millis());
+        }
     }
 }
 

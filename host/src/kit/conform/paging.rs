@@ -159,7 +159,15 @@ impl Sync<'_> {
         }
         self.case(checks::RESULT_CAP, tally, async |sync| {
             sync.forget();
-            sync.read(sync.usual()).await
+            sync.read(sync.usual()).await?;
+            // The first reading may go another way than the ones that ask for what changed.
+            match sync.act("mass-update", json!({ "count": few * 5 })).await {
+                Err(Not::Possible(_)) => Ok(()),
+                changed => {
+                    changed?;
+                    sync.later_and_read(sync.usual()).await
+                }
+            }
         })
         .await?;
         Ok(self.control.turn(json!({ "result_cap": Json::Null })).await?)
@@ -175,6 +183,8 @@ impl Sync<'_> {
         if !self.turned(checks::INDEX_LAG, json!({ "index_lag_ms": lag }), tally).await? {
             return Ok(());
         }
+        // Where transactions show late instead of a search; not every provider has both.
+        let _ = self.control.turn(json!({ "late_commit_ms": lag })).await;
         self.case(checks::INDEX_LAG, tally, async |sync| {
             sync.change(6).await?;
             sync.control.advance(1_000).await?;
@@ -185,6 +195,7 @@ impl Sync<'_> {
             sync.later_and_read(sync.usual()).await
         })
         .await?;
+        let _ = self.control.turn(json!({ "late_commit_ms": 0 })).await;
         Ok(self.control.turn(json!({ "index_lag_ms": 0 })).await?)
     }
 
@@ -250,11 +261,14 @@ impl Sync<'_> {
         }
     }
 
-    /// Creates one record and updates so many.
+    /// Creates one record and updates so many, where records change at all.
     async fn change(&self, updates: usize) -> Result<(), Not> {
         self.act("create", json!({ "count": 1 })).await?;
         for _ in 0..updates {
-            self.act("update", json!({})).await?;
+            match self.act("update", json!({})).await {
+                Err(Not::Possible(_)) => break,
+                done => done?,
+            }
         }
         Ok(())
     }

@@ -115,6 +115,22 @@ fn a_token_that_hubspot_forgot_restarts_the_walk_and_nothing_else() {
 }
 
 #[test]
+fn a_list_of_live_records_in_the_place_of_the_archived_ones_is_refused_and_the_other_way_round() {
+    let answer = |archived: bool| {
+        let row = json!({"id": "1", "archived": archived, "archivedAt": "2026-03-01T10:00:00Z"});
+        syncline_sdk::testing::json(200, &json!({ "results": [row] }))
+    };
+    let mut mini = synced(3);
+    mini.pass(61 * MINUTE);
+    mini.cursor = Some(r#"{"v":1,"phase":"archived","lo":0,"walked":0,"started":9}"#.to_owned());
+    mini.world().answers = vec![answer(false)];
+    assert!(matches!(mini.try_sync(), Err(syncline_sdk::Error::Unexpected(_))));
+    mini.cursor = None;
+    mini.world().answers = vec![answer(true)];
+    assert!(matches!(mini.try_sync(), Err(syncline_sdk::Error::Unexpected(_))));
+}
+
+#[test]
 fn the_losers_of_a_merge_become_tombstones_of_their_survivor() {
     let mut mini = synced(200);
     mini.world().merge(90, 151);

@@ -47,6 +47,14 @@ fn a_token_that_hubspot_forgot_restarts_the_owners() {
 }
 
 #[test]
+fn the_list_of_live_owners_in_the_place_of_the_archived_ones_is_refused() {
+    let mut mini = mini(1, 1);
+    let live = json!({"results": [{"id": "1", "archived": false}]});
+    mini.world().answers = vec![syncline_sdk::testing::json(200, &live), syncline_sdk::testing::json(200, &live)];
+    assert!(matches!(mini.try_sync(), Err(Error::Unexpected(_))));
+}
+
+#[test]
 fn the_deletes_of_owners_show_by_absence() {
     let harness = syncline_sdk::testing::Harness::new(&hubspot::HubSpot);
     let objects = hubspot::HubSpot.discover(&harness.ctx()).unwrap();

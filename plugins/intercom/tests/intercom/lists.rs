@@ -47,6 +47,17 @@ fn a_contact_that_is_gone_has_no_notes() {
 }
 
 #[test]
+fn notes_that_are_not_found_of_a_contact_that_is_there_are_a_fault_and_are_asked_for_again() {
+    let mut mini = noted(3, 1, 2);
+    mini.world().before_each(|request, world| {
+        if request == 3 {
+            world.answers = vec![refused(404, "not_found", "Resource Not Found")];
+        }
+    });
+    assert_eq!(mini.sync().interactions.len(), 6);
+}
+
+#[test]
 fn a_forgotten_place_begins_the_notes_again() {
     let mut mini = noted(300, 10, 1);
     mini.world().before_each(|request, world| world.amnesia = request == 17);

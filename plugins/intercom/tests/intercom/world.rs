@@ -107,6 +107,7 @@ impl World {
         let answer = |world: &mut Self| match path.as_slice() {
             ["me"] => testing::json(200, &json!({"type": "admin", "app": {"region": "US"}})),
             ["contacts"] => world.contacts(request),
+            ["contacts", id] => world.contact(id.parse().unwrap()),
             ["contacts", id, list] => world.nested(request, id.parse().unwrap(), list),
             [object, "search"] => world.search(request, object),
             ["conversations", id] => world.conversation(id.parse().unwrap()),
@@ -242,6 +243,13 @@ impl World {
             .collect();
         let pages = json!({"type": "pages", "page": at, "total_pages": count.div_ceil(rows).max(1), "next": null});
         testing::json(200, &json!({"type": "list", key: items, "pages": pages, "total_count": count}))
+    }
+
+    fn contact(&self, id: u64) -> Response {
+        match self.records["contacts"].get(&id) {
+            Some(record) => testing::json(200, &row("contacts", id, record)),
+            None => refused(404, "not_found", "User Not Found"),
+        }
     }
 
     fn conversation(&self, id: u64) -> Response {

@@ -269,8 +269,11 @@ fn a_new_field_is_noticed_within_a_day() {
     copy.settle();
     assert!(!copy.queries()[0].contains("Tier__c"));
     copy.clock.advance_ms(86_400_001);
-    assert_eq!(copy.settle(), 2);
-    assert!(copy.queries()[0].contains("Tier__c"));
+    assert_eq!(copy.settle(), 1, "the host's clock says nothing");
+    org.with(|org| org.now += 86_400);
+    assert_eq!(copy.settle(), 3, "the query tells the time, then the describe, then the query again");
+    assert!(copy.queries()[1].contains("Tier__c"));
+    copy.assert_true();
 }
 
 #[test]
@@ -298,6 +301,42 @@ fn an_answer_out_of_order_is_not_believed() {
     let body = json!({"totalSize": 2, "done": true, "records": records});
     org.with(|org| org.interpose(move |_| Some(syncline_sdk::testing::json(200, &body))));
     assert!(matches!(copy.run(), Err(Error::Unexpected(_))));
+}
+
+#[test]
+fn the_answer_to_a_count_is_not_the_end_of_a_pass() {
+    let org = Shared::new();
+    org.with(|org| org.create_many(3, START - 500));
+    let mut copy = Copy::new(&org, 10);
+    let counted = json!({"totalSize": 3, "done": true, "records": []});
+    org.with(|org| {
+        org.interpose(move |request| {
+            let rows = request.query("q").is_some_and(|soql| soql.contains("ORDER BY"));
+            rows.then(|| syncline_sdk::testing::json(200, &counted))
+        });
+    });
+    assert!(matches!(copy.run(), Err(Error::Unexpected(_))));
+}
+
+#[test]
+fn a_page_that_is_given_twice_is_not_believed() {
+    for stamps_apart in [0, 1] {
+        let org = Shared::new();
+        org.with(|org| {
+            for n in 0..30 {
+                org.create(START - 500 + n * stamps_apart);
+            }
+        });
+        let mut copy = Copy::new(&org, 10);
+        copy.step().unwrap();
+        let (object, fields) = org.with(|org| {
+            (org.object.clone(), ["Id", "SystemModstamp", "Name"].map(str::to_owned))
+        });
+        let first: Vec<_> = org.with(|org| org.rows.values().take(10).map(|row| row.record(&object, &fields)).collect());
+        let again = json!({"totalSize": 10, "done": true, "records": first});
+        org.with(|org| org.interpose(move |_| Some(syncline_sdk::testing::json(200, &again))));
+        assert!(matches!(copy.run(), Err(Error::Unexpected(_))), "stamps {stamps_apart} apart");
+    }
 }
 
 #[test]

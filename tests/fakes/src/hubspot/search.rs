@@ -15,7 +15,8 @@ use crate::{
     dataset::{Record, State, Table},
 };
 
-const CAP: usize = 10_000;
+/// Rows that can be reached, unless a knob says less.
+pub const CAP: usize = 10_000;
 const BODY_CHARS: usize = 3_000;
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,11 +66,11 @@ pub struct Found<'a> {
     pub properties: Vec<String>,
 }
 
-/// Searches a table.
+/// Searches a table; nothing beyond `cap` rows can be asked for.
 ///
 /// # Errors
 /// The text of a `VALIDATION_ERROR`.
-pub fn run<'a>(table: &'a Table, body: &[u8], now: i64) -> Result<Found<'a>, String> {
+pub fn run<'a>(table: &'a Table, body: &[u8], now: i64, cap: usize) -> Result<Found<'a>, String> {
     if String::from_utf8_lossy(body).chars().count() > BODY_CHARS {
         return Err(format!("The request body is longer than {BODY_CHARS} characters"));
     }
@@ -84,8 +85,8 @@ pub fn run<'a>(table: &'a Table, body: &[u8], now: i64) -> Result<Found<'a>, Str
         Some(Value::String(text)) => text.parse().map_err(|_| "after is not a number".to_owned())?,
         Some(other) => other.as_u64().and_then(|n| usize::try_from(n).ok()).ok_or("after is not a number")?,
     };
-    if after + limit > CAP {
-        return Err(format!("There was a problem with the request: results beyond {CAP} cannot be requested"));
+    if after + limit > cap {
+        return Err(format!("There was a problem with the request: results beyond {cap} cannot be requested"));
     }
     let groups = compile(table, body.filter_groups)?;
     let sort = body.sorts.first();

@@ -16,7 +16,15 @@ fn world(records: u32) -> World {
 }
 
 fn ask<'a>(table: &'a Table, body: Value) -> Result<Found<'a>, String> {
-    run(table, body.to_string().as_bytes(), NOW)
+    run(table, body.to_string().as_bytes(), NOW, CAP)
+}
+
+#[test]
+fn a_cap_that_was_turned_down_is_the_end() {
+    let world = world(100);
+    let ask = |body: Value| run(world.table("contacts").unwrap(), body.to_string().as_bytes(), NOW, 30).map(|found| found.total);
+    assert_eq!(ask(json!({ "limit": 10, "after": "20" })), Ok(100));
+    assert!(ask(json!({ "limit": 10, "after": "21" })).is_err());
 }
 
 #[test]
@@ -75,8 +83,8 @@ fn a_new_record_is_not_found_until_the_index_has_it() {
     let body = json!({ "filterGroups": [{ "filters": [
         { "propertyName": "hs_object_id", "operator": "EQ", "value": id(table.object, seq) }]}]})
     .to_string();
-    assert_eq!(run(table, body.as_bytes(), due - 1).unwrap().total, 0);
-    assert_eq!(run(table, body.as_bytes(), due).unwrap().total, 1);
+    assert_eq!(run(table, body.as_bytes(), due - 1, CAP).unwrap().total, 0);
+    assert_eq!(run(table, body.as_bytes(), due, CAP).unwrap().total, 1);
 }
 
 #[test]
