@@ -174,14 +174,17 @@ impl<'a> Api<'a> {
         let record_url = format!("/services/data/{}/sobjects/{object}/", self.config.api_version);
         let records = rows::records(&response.body, object, &record_url, fields)?;
 
-        // A CSV file that was cut at the end of a line looks complete; the header tells.
-        let announced = response.header("sforce-numberofrecords").and_then(|value| value.trim().parse::<usize>().ok());
-        if let Some(announced) = announced.filter(|announced| *announced != records.len()) {
-            let why = format!("a result set has {} rows instead of {announced}", records.len());
+        // A CSV file that was cut at the end of a line looks complete, and an empty one looks like the end; the headers
+        // tell.
+        let told = |name: &str| {
+            let value = response.header(name).map(str::trim).filter(|value| !value.is_empty());
+            value.ok_or_else(|| Error::Unexpected(format!("a result set without {name}: {}", response.excerpt())))
+        };
+        if told("sforce-numberofrecords")?.parse() != Ok(records.len()) {
+            let why = format!("a result set has {} rows instead of {}", records.len(), told("sforce-numberofrecords")?);
             return Err(Error::Unavailable(why).into());
         }
-        let next = response.header("sforce-locator").map(str::trim);
-        let next = next.filter(|locator| !locator.is_empty() && *locator != "null").map(str::to_owned);
+        let next = Some(told("sforce-locator")?).filter(|locator| *locator != "null").map(str::to_owned);
         Ok(ResultSet { records, next })
     }
 

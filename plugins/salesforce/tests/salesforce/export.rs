@@ -118,6 +118,17 @@ fn a_job_that_failed_starts_the_first_sync_over() {
 }
 
 #[test]
+fn an_empty_answer_in_the_place_of_a_set_is_not_the_end() {
+    let (org, mut copy) = large(130);
+    until_first_set(&mut copy);
+    org.with(|org| org.interpose(|request| request.path().ends_with("/results").then(|| text(200, ""))));
+    assert!(matches!(copy.run(), Err(Error::Unexpected(_))));
+    org.with(|org| org.fault = None);
+    copy.run().unwrap();
+    copy.assert_true();
+}
+
+#[test]
 fn a_job_that_vanished_between_sets_starts_the_first_sync_over() {
     let (org, mut copy) = large(130);
     until_first_set(&mut copy);
