@@ -122,9 +122,8 @@ impl Finding<'_> {
 }
 
 fn plugins() -> PathBuf {
-    let folder = std::env::var_os("SYNCLINE_TEST_PLUGINS").unwrap_or_else(|| {
-        panic!("SYNCLINE_TEST_PLUGINS names no folder of built connectors: run `cargo xtask test`")
-    });
+    let folder = std::env::var_os("SYNCLINE_TEST_PLUGINS")
+        .unwrap_or_else(|| panic!("SYNCLINE_TEST_PLUGINS names no folder of built connectors: run `cargo xtask test`"));
     workspace().join(folder)
 }
 

@@ -1,7 +1,8 @@
 //! One page of a keyset pass.
 //!
 //! The position is (stamp, id), and a page is read in two steps: the rest of the rows of the position's second by id,
-//! then the seconds after it. So a page may end inside any group of equal stamps, however large, and the next one
+//! then the seconds after it. The first of them begins at the last row itself, so that its answer has a row in it and
+//! cannot be taken for that to the second. So a page may end inside any group of equal stamps, however large, and the next one
 //! continues exactly there; a row that changes meanwhile moves to a later second and is met again.
 //!
 //! The end of the pass, `hi`, is fixed by its first answer. That answer has no upper bound yet, so its rows past `hi`
@@ -59,10 +60,14 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
     let mut lower = Lower::From(pass.from);
     let mut ties_read = true;
     if !pass.last_id.is_empty() {
-        let soql = soql::ties(&fields, &object.name, pass.from, &pass.last_id, limit);
-        let ties = api.query(&soql, deleted_too)?;
+        let with_last = limit.saturating_add(1);
+        let soql = soql::ties(&fields, &object.name, pass.from, &pass.last_id, with_last);
+        let mut ties = api.query(&soql, deleted_too)?;
+        ties_read = is_exhausted(&ties, with_last);
+        if ties.records.first().is_some_and(|record| record.interaction.id == pass.last_id) {
+            ties.records.remove(0);
+        }
         check_order(&ties.records, (pass.from, pass.from), Some(&pass.last_id))?;
-        ties_read = is_exhausted(&ties, limit);
         fix_end(api, object, &mut pass, &ties);
         records = ties.records;
         lower = Lower::After(pass.from);

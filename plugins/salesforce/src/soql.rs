@@ -34,12 +34,12 @@ pub(crate) fn everything(fields: &str, object: &str) -> String {
     format!("SELECT {fields} FROM {object}")
 }
 
-/// The rest of the rows of one second, after an id.
-pub(crate) fn ties(fields: &str, object: &str, second: u64, after_id: &str, limit: u32) -> String {
+/// The rest of the rows of one second, from an id on.
+pub(crate) fn ties(fields: &str, object: &str, second: u64, from_id: &str, limit: u32) -> String {
     format!(
-        "SELECT {fields} FROM {object} WHERE SystemModstamp = {} AND Id > {} ORDER BY Id LIMIT {limit}",
+        "SELECT {fields} FROM {object} WHERE SystemModstamp = {} AND Id >= {} ORDER BY Id LIMIT {limit}",
         stamp::format(second),
-        literal(after_id),
+        literal(from_id),
     )
 }
 
@@ -88,7 +88,7 @@ mod tests {
     fn the_ties_of_a_second_are_read_by_id() {
         assert_eq!(
             ties("Id,Name", "Account", T, "001Ab00000Qw3rtIAB", 2_000),
-            "SELECT Id,Name FROM Account WHERE SystemModstamp = 2026-03-01T10:20:30.000Z AND Id > '001Ab00000Qw3rtIAB' \
+            "SELECT Id,Name FROM Account WHERE SystemModstamp = 2026-03-01T10:20:30.000Z AND Id >= '001Ab00000Qw3rtIAB' \
              ORDER BY Id LIMIT 2000"
         );
     }

@@ -25,9 +25,8 @@ pub(crate) fn page(api: &Api<'_>, object: &Object, cursor: Option<&str>) -> Resu
 /// The visible fields of an object; says in the log what did not fit.
 pub(crate) fn select(api: &Api<'_>, object: &Object) -> Result<Selection, Failure> {
     let (described, described_ms) = api.describe(&object.name)?;
-    let choice = described
-        .choose(object)
-        .map_err(|why| Error::Forbidden(format!("{} cannot be read: {why}", object.name)))?;
+    let choice =
+        described.choose(object).map_err(|why| Error::Forbidden(format!("{} cannot be read: {why}", object.name)))?;
     if choice.left_out > 0 {
         api.ctx.warn(&format!("{}: {} fields do not fit into a query and are left out", object.name, choice.left_out));
     }

@@ -127,10 +127,7 @@ async fn rewound(
     resume: Option<Cursor>,
 ) -> Option<Result<(), String>> {
     let run = baseline.run_of(recorded);
-    // Of this reading only: another one was answered at another time.
-    let calls = run.iter().filter_map(|page| baseline.cassette.calls.get(page.call)).cloned().collect();
-    let reading = Cassette { calls, ..baseline.cassette.without_calls() };
-    let player = Arc::new(play::Player::new(Arc::new(reading)));
+    let player = player_of(baseline, run);
     let (line, _) = stage.replay(Arc::clone(&player) as _, stage.moment).await.ok()?;
     let mut landed = Table::default();
     run.iter().take_while(|page| page.call < recorded.call).for_each(|page| landed.land(&page.page));
@@ -156,6 +153,12 @@ async fn rewound(
     Some(lost(&wanted, &landed).map_or(Ok(()), |ids| Err(format!("the reading ended as a success without {ids}"))))
 }
 
+/// A player of one reading only: another one was answered at another time.
+fn player_of(baseline: &Baseline, run: &[Recorded]) -> Arc<play::Player> {
+    let calls = run.iter().filter_map(|page| baseline.cassette.calls.get(page.call)).cloned().collect();
+    Arc::new(play::Player::new(Arc::new(Cassette { calls, ..baseline.cassette.without_calls() })))
+}
+
 /// The first few records that did not arrive.
 fn lost(wanted: &Table, landed: &Table) -> Option<String> {
     let lost: Vec<&str> =
@@ -166,13 +169,14 @@ fn lost(wanted: &Table, landed: &Table) -> Option<String> {
 /// Goes on from another page than the recorded one: does everything arrive all the same?
 async fn goes_on(stage: &Stage<'_>, baseline: &Baseline, recorded: &Recorded, page: Page) -> Result<(), String> {
     let mut wanted = Table::default();
-    for page in baseline.run_of(recorded).iter().skip_while(|page| page.call < recorded.call) {
+    let run = baseline.run_of(recorded);
+    for page in run.iter().skip_while(|page| page.call < recorded.call) {
         wanted.land(&page.page);
     }
     let mut landed = Table::default();
     landed.land(&page);
     let mut more = page.more;
-    let player = player_at(baseline, recorded);
+    let player = player_of(baseline, run);
     let opened = stage.replay(Arc::clone(&player) as _, stage.moment).await;
     let (line, _) = opened.map_err(|error| error.to_string())?;
     let mut reading = Reading::new(&baseline.object.name, Some(page.cursor));

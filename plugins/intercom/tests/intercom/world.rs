@@ -110,6 +110,7 @@ impl World {
             ["contacts", id] => world.contact(id.parse().unwrap()),
             ["contacts", id, list] => world.nested(request, id.parse().unwrap(), list),
             [object, "search"] => world.search(request, object),
+            ["contacts", id] => world.contact(id.parse().unwrap()),
             ["conversations", id] => world.conversation(id.parse().unwrap()),
             ["companies"] => {
                 let total = world.all("companies").len() + world.uncounted;

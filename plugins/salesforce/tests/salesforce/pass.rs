@@ -329,10 +329,10 @@ fn a_page_that_is_given_twice_is_not_believed() {
         });
         let mut copy = Copy::new(&org, 10);
         copy.step().unwrap();
-        let (object, fields) = org.with(|org| {
-            (org.object.clone(), ["Id", "SystemModstamp", "Name"].map(str::to_owned))
-        });
-        let first: Vec<_> = org.with(|org| org.rows.values().take(10).map(|row| row.record(&object, &fields)).collect());
+        let (object, fields) =
+            org.with(|org| (org.object.clone(), ["Id", "SystemModstamp", "Name"].map(str::to_owned)));
+        let first: Vec<_> =
+            org.with(|org| org.rows.values().take(10).map(|row| row.record(&object, &fields)).collect());
         let again = json!({"totalSize": 10, "done": true, "records": first});
         org.with(|org| org.interpose(move |_| Some(syncline_sdk::testing::json(200, &again))));
         assert!(matches!(copy.run(), Err(Error::Unexpected(_))), "stamps {stamps_apart} apart");

@@ -22,7 +22,9 @@ fn ask<'a>(table: &'a Table, body: Value) -> Result<Found<'a>, String> {
 #[test]
 fn a_cap_that_was_turned_down_is_the_end() {
     let world = world(100);
-    let ask = |body: Value| run(world.table("contacts").unwrap(), body.to_string().as_bytes(), NOW, 30).map(|found| found.total);
+    let ask = |body: Value| {
+        run(world.table("contacts").unwrap(), body.to_string().as_bytes(), NOW, 30).map(|found| found.total)
+    };
     assert_eq!(ask(json!({ "limit": 10, "after": "20" })), Ok(100));
     assert!(ask(json!({ "limit": 10, "after": "21" })).is_err());
 }
