@@ -1,7 +1,7 @@
 //! A run of a real host is recorded, taken away in a file, and replayed without host, provider, account or network: the
 //! same records come out as landed.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
