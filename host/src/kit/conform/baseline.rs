@@ -95,11 +95,12 @@ pub(super) async fn record(
     let mut truths = Truths::new();
     let checked = recording.check().await;
     tally.case(checks::CHECK_PASSES, "", checked.map_err(|error| Failure::new(format!("`check` failed: {error}"))));
-    let listed = recording.discover().await.unwrap_or_else(|error| {
+    let discovered = recording.discover().await;
+    if let Err(error) = &discovered {
         tally.case(checks::OBJECTS_FETCHABLE, "", Err(Failure::new(format!("`discover` failed: {error}"))));
-        Vec::new()
-    });
-    for object in chosen(&listed, &stage.subject.objects)? {
+    }
+    let listed = discovered.as_deref().map_or(Ok(Vec::new()), |listed| chosen(listed, &stage.subject.objects))?;
+    for object in listed {
         tell(&format!("{}: recording", object.name));
         let mut cursor = None;
         for reading in 0..2 {

@@ -8,12 +8,10 @@ use super::baseline::{Baseline, Recorded, fetch, player_at};
 use super::mutate::{self, DIFFICULT, EXACT, NUMBERS, UNICODE};
 use super::report::{Failure, Tally};
 use super::stage::Stage;
-use super::wires::Mutated;
+use super::wires::{Change, Mutated};
 use super::{checks, resume};
 use crate::domain::{CallError, Interaction, Page};
 use crate::kit::cassette::members::Members;
-
-type Change = Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync>;
 
 pub(super) async fn judge(stage: &Stage<'_>, baseline: &Baseline, tally: &mut Tally) {
     let name = baseline.object.name.as_str();

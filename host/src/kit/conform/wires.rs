@@ -225,10 +225,13 @@ impl Wire for Cut {
     }
 }
 
+/// What becomes of a body; `None` if it stays as it is.
+pub(super) type Change = Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync>;
+
 /// Changes every body on its way in.
 pub(super) struct Mutated {
     pub(super) player: Arc<Player>,
-    pub(super) change: Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync>,
+    pub(super) change: Change,
 }
 
 #[async_trait::async_trait]

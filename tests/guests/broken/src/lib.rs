@@ -1,7 +1,7 @@
 //! A connector for people at Birch that breaks one promise of the conformance suite, and keeps all the others.
 //!
 //! One component for all sins: `sin` says which one it is. Each is a mistake that authors make, in the place where they
-//! make it, under the name of the check that is to find it.
+//! make it, under the name of the check that is to find it. A few have names of their own: those that show everywhere.
 //!
 //! | module | owns |
 //! |---|---|
@@ -65,6 +65,9 @@ impl Connector for Broken {
     }
 
     fn discover(&self, _: &Context<'_>) -> Result<Vec<ObjectType>, Error> {
+        if sin("no-discover") {
+            return Err(Error::Unexpected("nothing to discover".to_owned()));
+        }
         let people = ObjectType::incremental("people", "contact").schema(schema());
         // Tombstones come all the same.
         let deletes = if sin("deletes-declared") { DeleteMode::None } else { DeleteMode::Tombstones };

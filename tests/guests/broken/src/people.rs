@@ -59,6 +59,14 @@ fn page(ctx: &Context<'_>, at: &Cursor) -> Result<Page, Error> {
     if sin("hosts-declared") {
         let _ = ctx.post("https://metrics.birch.example/v1/pages").json(&at.read).send();
     }
+    // Cannot do without somebody whom it has not declared.
+    if sin("another-host") {
+        ctx.get("https://files.birch.example/v1/index").send()?;
+    }
+    // Has only ever been tried with one page.
+    if sin("one-page") && at.after.is_some() {
+        return Err(Error::Unexpected("not yet".to_owned()));
+    }
     let mut response = list(ctx, at.since, at.after.as_deref())?;
     if response.status == 400 && response.text().contains("result-cap") {
         // Nobody has more records than that.
@@ -97,7 +105,7 @@ fn page(ctx: &Context<'_>, at: &Cursor) -> Result<Page, Error> {
     for raw in &listing.people {
         records.extend(record::record(ctx, raw)?);
     }
-    let next = next_pass(at, &response)?;
+    let next = next_pass(ctx, at, &response)?;
     let Some(after) = listing.next.clone().filter(|_| !sin("more-lie")) else {
         // With that sin: reads the first page and knows of no other.
         return Ok(Page::done(also(records), pass(next)));
@@ -147,7 +155,7 @@ fn list(ctx: &Context<'_>, since: Option<u64>, after: Option<&str>) -> Result<Re
 }
 
 /// Where the next pass begins: where this one began.
-fn next_pass(at: &Cursor, response: &Response) -> Result<u64, Error> {
+fn next_pass(ctx: &Context<'_>, at: &Cursor, response: &Response) -> Result<u64, Error> {
     let now = response.date_ms();
     let now = now.ok_or_else(|| Error::Unexpected("an answer without a Date header".to_owned()))?;
     Ok(match at.next {
@@ -156,6 +164,8 @@ fn next_pass(at: &Cursor, response: &Response) -> Result<u64, Error> {
         Some(next) => next,
         // What is said to be there is there.
         None if sin("index-lag") => now,
+        // The only clock that it could find.
+        None if sin("own-clock") => ctx.now_ms() - OVERLAP_MS,
         // In the time of the account, which is east of Greenwich.
         None if sin("changes") => now - OVERLAP_MS + 2 * 60 * 60 * 1_000,
         None => now - OVERLAP_MS,
