@@ -29,6 +29,11 @@ Requests pass the same gate as those of a host at work: policy, retries, redirec
 
 A check that cannot be looked at is *skipped*, with the reason: the object has no deletes, the provider has no such knob,
 the cassette holds no `discover`. A skipped check is no failure.
+
+One cause is told once. Where an object cannot be read to its end, or no reading of it has everything, step 5 is skipped
+and names the check that comes first. After a failure in step 5 everything is read anew, and records that such a plain
+reading gets wrong are not held against the checks that follow. Where the next reading does not have what changed
+(SY-1402), nothing else about next readings is looked at. So run the suite again after each mend.
 ";
 
 const CONCLUSION: &str = "
