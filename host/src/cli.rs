@@ -21,6 +21,8 @@ pub mod migrate;
 pub mod object;
 pub mod output;
 pub mod probe;
+#[cfg(test)]
+mod reference;
 pub mod run;
 pub mod runs;
 pub mod status;

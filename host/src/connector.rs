@@ -23,6 +23,8 @@ mod log;
 mod manifest;
 mod moment;
 mod pipe;
+#[cfg(test)]
+mod reference;
 mod shelf;
 mod state;
 mod text;

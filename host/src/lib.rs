@@ -15,6 +15,8 @@ pub mod egress;
 pub mod kit;
 pub mod process;
 pub mod queue;
+#[cfg(test)]
+mod reference;
 pub mod retrieve;
 pub mod schedule;
 pub mod secrets;

@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use super::text;
 use crate::domain::{CallError, DeleteMode, FaultKind, ObjectType, Page, ProviderError, SyncMode};
 
-const PAGE_RECORDS: usize = 1_000;
-const PAGE_BYTES: usize = 8 << 20;
-const CURSOR_BYTES: usize = 16 << 10;
-const WAIT_SECONDS: std::ops::RangeInclusive<u64> = 1..=3_600;
-const OBJECT_TYPES: usize = 10_000;
-const OBJECT_NAME_BYTES: usize = 256;
+pub(super) const PAGE_RECORDS: usize = 1_000;
+pub(super) const PAGE_BYTES: usize = 8 << 20;
+pub(super) const CURSOR_BYTES: usize = 16 << 10;
+pub(super) const WAIT_SECONDS: std::ops::RangeInclusive<u64> = 1..=3_600;
+pub(super) const OBJECT_TYPES: usize = 10_000;
+pub(super) const OBJECT_NAME_BYTES: usize = 256;
 
 /// Syncline's names for kinds of data.
-const INTERACTION_TYPES: [&str; 10] =
+pub(super) const INTERACTION_TYPES: [&str; 10] =
     ["account", "contact", "opportunity", "ticket", "task", "note", "user", "conversation", "invoice", "custom"];
 
 fn broken(what: impl Into<String>) -> CallError {

@@ -13,14 +13,14 @@ const PACKAGE: &str = "syncline:connector";
 /// The interface every connector exports.
 const EXPORT: &str = "syncline:connector/connector";
 /// What a component exports that serves requests instead of sending them.
-const SERVER: &str = "wasi:http/incoming-handler";
+pub(super) const SERVER: &str = "wasi:http/incoming-handler";
 /// What the world imports.
-const WORLD: [&str; 3] = ["syncline:connector/types", "syncline:connector/http", "syncline:connector/log"];
+pub(super) const WORLD: [&str; 3] = ["syncline:connector/types", "syncline:connector/http", "syncline:connector/log"];
 
 /// The interfaces of WASI 0.2 that language runtimes import to start, and the one to send requests with. Behind them are
 /// clocks, random numbers, captured output and the egress gate; no environment, no arguments, and a file system without a
 /// single folder.
-const WASI: [&str; 22] = [
+pub(super) const WASI: [&str; 22] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stdin",

@@ -21,8 +21,8 @@ use crate::domain::http::{Http, HttpError, Request, Response};
 use crate::domain::{CallError, Digest, Manifest};
 
 /// `describe` answers with constants; it gets little more than it takes to start a language runtime.
-const DESCRIBE_CPU: Duration = Duration::from_secs(2);
-const DESCRIBE_WALL: Duration = Duration::from_secs(10);
+pub(super) const DESCRIBE_CPU: Duration = Duration::from_secs(2);
+pub(super) const DESCRIBE_WALL: Duration = Duration::from_secs(10);
 /// A component that takes longer to compile is given up. Its thread works on, but nothing waits for it. A language runtime
 /// (CPython: 6 MB of code) takes 12 s of CPU, and a host that starts may have little of that to give.
 const COMPILE_WALL: Duration = Duration::from_secs(600);

@@ -13,8 +13,8 @@ use super::text;
 /// Takes known credentials out of a text.
 pub type Redactor = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
-const LINES: usize = 1_000;
-const BYTES: usize = 64 << 10;
+pub(super) const LINES: usize = 1_000;
+pub(super) const BYTES: usize = 64 << 10;
 /// Of a longer message only the beginning is looked at.
 const RAW_BYTES: usize = 64 << 10;
 

@@ -10,15 +10,15 @@ use super::text;
 use super::world::RawManifest;
 use crate::domain::{AuthKind, AuthScheme, Manifest};
 
-const NAME_BYTES: usize = 64;
-const TITLE_BYTES: usize = 200;
-const HOSTS: usize = 64;
-const SCHEMES: usize = 16;
-const SCHEMA_BYTES: usize = 256 << 10;
-const SCOPES: usize = 200;
+pub(super) const NAME_BYTES: usize = 64;
+pub(super) const TITLE_BYTES: usize = 200;
+pub(super) const HOSTS: usize = 64;
+pub(super) const SCHEMES: usize = 16;
+pub(super) const SCHEMA_BYTES: usize = 256 << 10;
+pub(super) const SCOPES: usize = 200;
 
 /// Headers that the host writes itself; no credential may go there under another name.
-const RESERVED_HEADERS: [&str; 6] =
+pub(super) const RESERVED_HEADERS: [&str; 6] =
     ["connection", "content-length", "cookie", "host", "proxy-authorization", "transfer-encoding"];
 
 /// Turns a raw manifest into one to rely on.

@@ -6,7 +6,7 @@ use super::denial::{Denial, Rule};
 use crate::secrets::Redactor;
 
 /// Headers that frame a message, route it or carry credentials: the host writes those.
-const REFUSED: &[&str] = &[
+pub(crate) const REFUSED: &[&str] = &[
     "authorization",
     "connection",
     "content-length",
@@ -23,16 +23,16 @@ const REFUSED: &[&str] = &[
     "via",
     "x-real-ip",
 ];
-const REFUSED_PREFIXES: &[&str] = &["proxy-", "x-forwarded-", "x-amz-security-token"];
+pub(crate) const REFUSED_PREFIXES: &[&str] = &["proxy-", "x-forwarded-", "x-amz-security-token"];
 
 /// The host negotiates the encoding because it is the one to decode; a wish for another one is not worth an error.
-const IGNORED: &str = "accept-encoding";
+pub(crate) const IGNORED: &str = "accept-encoding";
 
 /// Headers that say nothing about the sender and stay when a redirect leads to another host.
 const IMPERSONAL: &[&str] = &["accept", "accept-language", "user-agent"];
 
 /// Response headers that carry credentials or the framing of what has been decoded.
-const REMOVED: &[&str] = &[
+pub(crate) const REMOVED: &[&str] = &[
     "authentication-info",
     "authorization",
     "connection",

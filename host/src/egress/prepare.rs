@@ -14,7 +14,7 @@ use super::target::Target;
 use crate::domain::http::Request;
 
 /// Methods that connectors may use.
-const METHODS: [Method; 7] =
+pub(crate) const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// A connector's request after every check that needs no network.

@@ -10,7 +10,7 @@ use super::denial::{Denial, Rule};
 use super::patterns::normal_name;
 
 /// Longest URL that is looked at, in bytes.
-const MAX_URL_BYTES: usize = 8 * 1024;
+pub(crate) const MAX_URL_BYTES: usize = 8 * 1024;
 
 /// A parsed and normalised http or https URL without user information and fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]

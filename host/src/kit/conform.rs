@@ -15,6 +15,8 @@ mod honesty;
 mod limits;
 mod mutate;
 mod paging;
+#[cfg(test)]
+mod reference;
 pub mod report;
 mod resume;
 mod stage;

@@ -24,7 +24,7 @@ pub const FILE: &str = "connector.toml";
 pub enum Language {
     /// Rust, built by cargo
     Rust,
-    /// JavaScript, built by componentize-js from npm
+    /// JavaScript, built by componentize-qjs from npm
     Js,
     /// Python, built by componentize-py from PyPI
     Python,

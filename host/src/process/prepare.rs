@@ -15,7 +15,7 @@ use crate::domain::{BatchId, IntegrationId, MAX_ID_BYTES, ObjectId, check_id};
 use crate::store::landing::{CommittedBatch, Landing, LandingObject, Reject, Row, version};
 
 /// Bytes of a record's data at most.
-const MAX_DATA_BYTES: usize = 1 << 20;
+pub(crate) const MAX_DATA_BYTES: usize = 1 << 20;
 
 /// Validators kept in memory at most; they are cheap to make again.
 const MAX_VALIDATORS: usize = 10_000;
