@@ -7,7 +7,6 @@ const TEMPLATE: &[File] = folder!(true, "template-py" => "", [
     "README.md",
     "cassettes/people.json",
     "connector.py",
-    "cassettes/people.json",
     "connector.toml",
     "people.py",
     "requirements.txt",
