@@ -27,13 +27,19 @@ macro_rules! every_bundled_connector {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                passes(stringify!($name)).await;
+                passes(stringify!($name), &[]).await;
             }
         )+
     };
 }
 
 every_bundled_connector! { birch freshdesk hubspot intercom pipedrive salesforce zendesk }
+
+/// The first sync of a large object goes another way.
+#[tokio::test(flavor = "multi_thread")]
+async fn salesforce_by_bulk_jobs() {
+    passes("salesforce", &["--set", "bulk_above=5", "--set", "bulk_page=10"]).await;
+}
 
 #[test]
 fn no_built_connector_is_left_out() {
@@ -44,7 +50,7 @@ fn no_built_connector_is_left_out() {
     assert_eq!(names, NAMES);
 }
 
-async fn passes(name: &str) {
+async fn passes(name: &str, options: &[&str]) {
     let project = Project::lay_out(name);
     let provider = Provider::ALL.into_iter().find(|provider| provider.name() == name);
     let fakes = match provider {
@@ -52,7 +58,7 @@ async fn passes(name: &str) {
         None => None,
     };
     let mut command = tokio::process::Command::new(program("syncline").unwrap());
-    command.args(["--json", "connector", "test"]).arg(project.0.path()).stdin(Stdio::null());
+    command.args(["--json", "connector", "test"]).arg(project.0.path()).args(options).stdin(Stdio::null());
     command.env("SYNCLINE__CONNECTORS__CACHE", shared_cache()).current_dir(project.0.path());
     if let Some(addr) = fakes.as_ref().zip(provider).and_then(|(fakes, provider)| fakes.addr(provider)) {
         command.args(["--provider", &format!("http://{addr}")]);

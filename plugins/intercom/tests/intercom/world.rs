@@ -107,7 +107,6 @@ impl World {
         let answer = |world: &mut Self| match path.as_slice() {
             ["me"] => testing::json(200, &json!({"type": "admin", "app": {"region": "US"}})),
             ["contacts"] => world.contacts(request),
-            ["contacts", id] => world.contact(id.parse().unwrap()),
             ["contacts", id, list] => world.nested(request, id.parse().unwrap(), list),
             [object, "search"] => world.search(request, object),
             ["contacts", id] => world.contact(id.parse().unwrap()),
