@@ -66,6 +66,7 @@ Commands:
   connector     Connectors: look into them and try them out, without a store
   interactions  Interactions: what landed
   config        Check the configuration, or show it
+  explain       Explain a check of `connector test` by its code
   completions   Print completions for a shell
   help          Print this message or the help of the given subcommand(s)
 
