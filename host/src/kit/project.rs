@@ -26,7 +26,7 @@ pub enum Language {
     Rust,
     /// JavaScript, built by componentize-qjs from npm
     Js,
-    /// Python, built by componentize-py from PyPI
+    /// Python, built by componentize-py
     Python,
 }
 
