@@ -24,7 +24,7 @@ use crate::domain::{CallError, Digest, Manifest};
 pub(super) const DESCRIBE_CPU: Duration = Duration::from_secs(2);
 pub(super) const DESCRIBE_WALL: Duration = Duration::from_secs(10);
 /// A component that takes longer to compile is given up. Its thread works on, but nothing waits for it. A language runtime
-/// (CPython: 6 MB of code) takes 12 s of CPU, and a host that starts may have little of that to give.
+/// (CPython: 6 MB of code) takes 11 s of CPU, and a host that starts may have little of that to give.
 const COMPILE_WALL: Duration = Duration::from_secs(600);
 
 /// A component that was accepted. Shared; runs any number of calls at once, each in a store of its own.

@@ -1,7 +1,7 @@
 """The connector against the fake Pipedrive, over real sockets: `python3 -m tests.live http://127.0.0.1:PORT`.
 
 Records change between all requests, the clock runs ahead, answers break. In the end what landed must be what the fake
-holds. Run by `cargo test -p syncline-fakes --test pipedrive`.
+holds. Run by `cargo test -p syncline-fakes --test connectors`.
 """
 
 import json

@@ -67,6 +67,8 @@ impl Api for Pipedrive {
     fn habits(&self) -> Habits {
         Habits {
             grain_ms: 1_000,
+            // Lists are read from replicas, which lag.
+            late_commits: true,
             losers_vanish: true,
             leaving: Leaving::Deactivated,
             implied_wait_ms: 2_000,

@@ -1,6 +1,6 @@
 //! Connectors and fakes together, over real sockets: what a connector lands is compared with the truth.
 //!
-//! The connectors run natively, the JavaScript ones in Node.js, so nothing of the host is needed.
+//! The connectors run natively, the JavaScript ones in Node.js, the Python ones in Python, so nothing of the host is needed.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,5 +12,6 @@
 
 mod bridge;
 mod freshdesk;
+mod pipedrive;
 mod reader;
 mod zendesk;

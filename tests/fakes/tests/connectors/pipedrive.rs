@@ -1,16 +1,19 @@
 //! The Pipedrive connector, which is written in Python, against the fake over real sockets.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
-
 use std::path::Path;
 
-use syncline_fakes::{FakeProviders, Options, schema::Provider};
+use syncline_fakes::{FakeProviders, Options, faults::Knobs, schema::Provider};
 use tokio::process::Command;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_changes_and_breaks_the_python_connector_ends_at_the_truth() {
-    let options =
-        Options { providers: vec![Provider::Pipedrive], records_per_object: 250, ties: 40, ..Options::default() };
+    let options = Options {
+        providers: vec![Provider::Pipedrive],
+        records_per_object: 250,
+        ties: 40,
+        knobs: Knobs { late_commit_ms: 100_000, ..Knobs::default() },
+        ..Options::default()
+    };
     let fakes = FakeProviders::start(options).await.unwrap();
     let addr = fakes.addr(Provider::Pipedrive).unwrap();
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
