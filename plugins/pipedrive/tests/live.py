@@ -52,7 +52,7 @@ class Live:
             self.control("faults", {"inject": [{**self.random.choice(_FAULTS), "times": 1}]})
 
     def run(self, object):
-        """One run, with a fresh connector for every page and the same page again after an error, as the host does it."""
+        """One run: a fresh connector for every page, and the same page again after an error, as the host does it."""
         landed, cursor = self.landed.setdefault(object.name, {}), self.cursors.get(object.name)
         met = set()
         while True:

@@ -9,7 +9,7 @@ converted at the edge, in `syncline.guest`, only. Nothing here knows of WebAssem
 unit tests against `syncline.testing`.
 """
 
-from . import time
+from . import time as time
 from .connector import Connector, export, exported
 from .context import Context
 from .cursor import decode_cursor, encode_cursor
