@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::servers::{Postgres, Sqs};
 use crate::tools::{cargo, step};
-use crate::{javascript, plugins, proc, venv};
+use crate::{javascript, plugins, proc, python, venv};
 
 /// Where tests find Postgres, the SQS server and the built connectors.
 pub(crate) const POSTGRES: &str = "SYNCLINE_TEST_POSTGRES";
@@ -20,8 +20,10 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let plugins = plugins::build_all()?;
     if arguments.is_empty() {
         javascript::test()?;
+        python::test()?;
     } else {
         javascript::ready()?;
+        python::ready()?;
     }
     let singer = venv::target_jsonl()?;
     step("Building tests");

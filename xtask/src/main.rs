@@ -9,6 +9,7 @@ mod demo;
 mod javascript;
 mod plugins;
 mod proc;
+mod python;
 mod servers;
 mod tools;
 mod venv;
