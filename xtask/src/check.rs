@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::servers::{Postgres, Sqs};
 use crate::tools::{cargo, step};
-use crate::{javascript, plugins, proc, python, venv};
+use crate::{natively, plugins, proc, venv};
 
 /// Where tests find Postgres, the SQS server and the built connectors.
 pub(crate) const POSTGRES: &str = "SYNCLINE_TEST_POSTGRES";
@@ -19,11 +19,9 @@ const TARGET_JSONL: &str = "SYNCLINE_TEST_TARGET_JSONL";
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let plugins = plugins::build_all()?;
     if arguments.is_empty() {
-        javascript::test()?;
-        python::test()?;
+        natively::test()?;
     } else {
-        javascript::ready()?;
-        python::ready()?;
+        natively::ready()?;
     }
     let singer = venv::target_jsonl()?;
     step("Building tests");

@@ -6,10 +6,9 @@
 mod bench;
 mod check;
 mod demo;
-mod javascript;
+mod natively;
 mod plugins;
 mod proc;
-mod python;
 mod servers;
 mod tools;
 mod venv;
