@@ -116,6 +116,9 @@ pub struct ConnectorCheckArgs {
     /// Path of a .wasm file, the name of a connector in the configured folder, or the folder of a project
     #[arg(value_name = "FILE|NAME|FOLDER")]
     pub connector: PathBuf,
+    /// Tell what the call used: processor, memory, requests, bytes
+    #[arg(long)]
+    pub diagnostics: bool,
     /// What to try it with.
     #[command(flatten)]
     pub target: TargetArgs,
@@ -203,6 +206,9 @@ async fn check(args: &ConnectorCheckArgs, config: &Config, context: &mut Context
     let target = Target::find(&args.connector, &args.target, config, context).await?;
     let probe = target.probe(config, config.retrieve.page_records, None).await?;
     let report = probe.check().await?;
+    if args.diagnostics {
+        context.output.note(&read::told("check", report, probe.line.session.stats().bytes_in))?;
+    }
     let manifest = &probe.connector().manifest;
     let done = json!({
         "connector": manifest.name, "version": manifest.version, "ok": true, "requests": report.requests,
@@ -215,7 +221,11 @@ async fn check(args: &ConnectorCheckArgs, config: &Config, context: &mut Context
 async fn discover(args: &ConnectorCheckArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
     let target = Target::find(&args.connector, &args.target, config, context).await?;
     let probe = target.probe(config, config.retrieve.page_records, None).await?;
-    Ok(context.output.rows(&probe.discover().await?, "the provider offers no objects")?)
+    let (objects, report) = probe.discover().await?;
+    if args.diagnostics {
+        context.output.note(&read::told("discover", report, probe.line.session.stats().bytes_in))?;
+    }
+    Ok(context.output.rows(&objects, "the provider offers no objects")?)
 }
 
 impl Row for ObjectType {

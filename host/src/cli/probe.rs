@@ -175,9 +175,9 @@ impl Probe {
     ///
     /// # Errors
     /// [`Failure`] with what the provider or the connector said.
-    pub async fn discover(&self) -> Result<Vec<ObjectType>, Failure> {
-        let (answer, _) = self.line.discover().await;
-        answer.map_err(|error| self.failures().of("discover", &error))
+    pub async fn discover(&self) -> Result<(Vec<ObjectType>, CallReport), Failure> {
+        let (answer, report) = self.line.discover().await;
+        Ok((answer.map_err(|error| self.failures().of("discover", &error))?, report))
     }
 
     /// Reads a page.

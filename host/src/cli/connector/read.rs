@@ -131,7 +131,11 @@ pub(super) async fn run(args: &ConnectorReadArgs, config: &Config, context: &mut
         printer.page(&page.interactions, room, context)?;
         summary.records += page.interactions.len().min(room) as u64;
         if args.diagnostics {
-            context.output.note(&told(summary.pages, page.interactions.len(), report))?;
+            let received = probe.line.session.stats().bytes_in;
+            let records = human::count(page.interactions.len(), "record");
+            let what = format!("page {}, {records}", summary.pages);
+            context.output.note(&told(&what, report, received - used.bytes_in))?;
+            used.bytes_in = received;
         }
         if page.interactions.len() > room {
             summary.more = true;
@@ -165,7 +169,7 @@ pub(super) async fn run(args: &ConnectorReadArgs, config: &Config, context: &mut
 
 /// The object as `discover` lists it.
 async fn described(probe: &Probe, name: &str) -> Result<ObjectType, Failure> {
-    let listed = probe.discover().await?;
+    let listed = probe.discover().await?.0;
     let known = || listed.iter().map(|object| object.name.as_str());
     listed.iter().find(|object| object.name == name).cloned().ok_or_else(|| Failure::not_found("object", name, known()))
 }
@@ -257,14 +261,15 @@ pub(super) fn print(interactions: &[Interaction], room: usize, context: &mut Con
     Ok(context.output.raw(&lines)?)
 }
 
-fn told(page: u32, records: usize, report: CallReport) -> String {
+/// What a call used, in words.
+pub(super) fn told(what: &str, report: CallReport, bytes: u64) -> String {
     format!(
-        "page {page}: {}, {} ms of processor in {} ms, {} of memory, {}",
-        human::count(records, "record"),
+        "{what}: {} ms of processor in {} ms, {} of memory, {}, {} received",
         report.cpu.as_millis(),
         report.wall.as_millis(),
         human::bytes(report.peak_memory_bytes as u64),
         human::count(report.requests as usize, "request"),
+        human::bytes(bytes),
     )
 }
 

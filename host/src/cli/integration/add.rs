@@ -39,7 +39,7 @@ pub(super) async fn run(args: &IntegrationAddArgs, context: &mut Context) -> Res
     let manifest = &probe.connector().manifest;
     context.output.note(&format!("asking {} for a check and for what it has", manifest.title))?;
     probe.check().await?;
-    let discovered = probe.discover().await?;
+    let discovered = probe.discover().await?.0;
     let objects = choose(discovered, &args.objects)?;
     let credentials = probe.credentials().await?;
     let rotated = credentials.iter().any(|(name, value)| {

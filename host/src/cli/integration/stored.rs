@@ -163,7 +163,7 @@ impl Row for Discovered {
 pub(super) async fn discover(args: &DiscoverArgs, context: &mut Context) -> Result<(), Failure> {
     let (config, store) = context.open().await?;
     let stored = Stored::load(&config, &store, &args.integration).await?;
-    let discovered = stored.probe(&config).await?.discover().await?;
+    let discovered = stored.probe(&config).await?.discover().await?.0;
     if args.add_all || !args.objects.is_empty() {
         let chosen = add::choose(discovered.clone(), &args.objects)?;
         store.sync_objects(stored.id(), &chosen).await?;
