@@ -32,7 +32,7 @@ enum Route<'a> {
     Token,
     List(&'a str),
     Archived,
-    Notes,
+    Numbered(&'a str),
     Users,
     Me,
     Unknown,
@@ -42,9 +42,9 @@ fn route<'a>(method: &str, segments: &[&'a str]) -> Route<'a> {
     match (method, segments) {
         ("POST", ["oauth", "token"]) => Route::Token,
         ("GET", ["api", "v2", "deals", "archived"]) => Route::Archived,
-        ("GET", ["api", "v2", "notes" | "users"]) => Route::Unknown,
+        ("GET", ["api", "v2", "notes" | "leads" | "users"]) => Route::Unknown,
         ("GET", ["api", "v2", object]) => Route::List(object),
-        ("GET", ["v1", "notes"]) => Route::Notes,
+        ("GET", ["v1", object @ ("notes" | "leads")]) => Route::Numbered(object),
         ("GET", ["v1", "users"]) => Route::Users,
         ("GET", ["v1", "users", "me"]) => Route::Me,
         _ => Route::Unknown,
@@ -86,7 +86,7 @@ impl Api for Pipedrive {
             Route::Token => ("pipedrive.token", "none"),
             Route::List(_) => ("pipedrive.list", "all"),
             Route::Archived => ("pipedrive.archived", "all"),
-            Route::Notes => ("pipedrive.notes", "all"),
+            Route::Numbered(_) => ("pipedrive.v1", "all"),
             Route::Users => ("pipedrive.users", "all"),
             Route::Me => ("pipedrive.me", "all"),
             Route::Unknown => ("pipedrive.unknown", "all"),
@@ -142,7 +142,7 @@ fn dispatch(shared: &Shared, account: &Account, call: &Call, route: Route<'_>, n
     match route {
         Route::List(name) => lists::list(shared, account, find(name)?, call, now),
         Route::Archived => lists::list(shared, account, find("deals")?, call, now),
-        Route::Notes => lists::by_number(shared, account, find("notes")?, call, now),
+        Route::Numbered(name) => lists::by_number(shared, account, find(name)?, call, now),
         Route::Users => {
             let table = find("users")?;
             let rows: Vec<&Record> = table.views(now).collect();

@@ -27,7 +27,7 @@ pub(super) fn v1_time(ms: i64) -> String {
 /// A record as its endpoint shows it.
 pub(super) fn row(table: &Table, record: &Record) -> Map<String, Value> {
     let name = table.object.name;
-    let time = if matches!(name, "notes" | "users") { v1_time } else { v2_time };
+    let time = if matches!(name, "notes" | "leads" | "users") { v1_time } else { v2_time };
     let mut row: Map<String, Value> = table
         .object
         .fields
@@ -46,7 +46,9 @@ pub(super) fn row(table: &Table, record: &Record) -> Map<String, Value> {
             (field.name.to_owned(), value)
         })
         .collect();
-    row.insert("id".to_owned(), json!(numeric_id(table.object, record.seq)));
+    let id = numeric_id(table.object, record.seq);
+    // Leads alone go by a text.
+    row.insert("id".to_owned(), if name == "leads" { json!(id.to_string()) } else { json!(id) });
     let live = record.state == State::Live;
     if name == "users" {
         row.insert("created".to_owned(), json!(time(record.created_ms)));
@@ -56,7 +58,7 @@ pub(super) fn row(table: &Table, record: &Record) -> Map<String, Value> {
     }
     row.insert("add_time".to_owned(), json!(time(record.created_ms)));
     row.insert("update_time".to_owned(), json!(time(record.stamp_ms)));
-    if name != "notes" {
+    if !matches!(name, "notes" | "leads") {
         row.insert("is_deleted".to_owned(), json!(!live));
     }
     if name == "deals" && !live {

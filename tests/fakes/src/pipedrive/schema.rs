@@ -103,6 +103,20 @@ pub(crate) const OBJECTS: &[Object] = &[
         ],
     },
     Object {
+        name: "leads",
+        key: Key::From(700),
+        modified: "update_time",
+        merges: false,
+        people: false,
+        fields: &[
+            field("title", Kind::Company),
+            field("person_id", Kind::Ref("persons")),
+            field("organization_id", Kind::Ref("organizations")),
+            field("is_archived", Kind::Flag),
+            OWNER,
+        ],
+    },
+    Object {
         name: "pipelines",
         key: Key::From(1),
         modified: "update_time",
