@@ -1,7 +1,5 @@
 //! The commands of the tutorial, run one after the other in an empty folder, as a reader would.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
