@@ -40,10 +40,10 @@ async fn handle(shared: &Arc<Shared>, provider: Provider, request: Request) -> R
     let _flight = shared.stats.take_off();
     let tenant = tenant(shared, provider, &call);
     let (kind, scope) = api.kind(&call);
-    shared.stats.request(tenant, kind, scope, shared.now_ms());
+    shared.stats.request(provider, tenant, kind, scope, shared.now_ms());
     let response = answer(shared, provider, tenant, &call).await;
     if let Some(wait) = response.extensions().get::<Wait>() {
-        shared.stats.limited(tenant, wait.scope, shared.now_ms(), wait.ms);
+        shared.stats.limited(provider, tenant, wait.scope, shared.now_ms(), wait.ms);
     }
     shared.stats.answer(tenant, response.status().as_u16());
     response

@@ -10,7 +10,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::locked;
+use super::{locked, schema::Provider};
 
 /// A request that was on its way before the 429 could arrive is no violation.
 const GRACE_MS: i64 = 50;
@@ -60,8 +60,8 @@ impl Snapshot {
 #[derive(Debug, Default)]
 struct Ledger {
     tenants: BTreeMap<String, Counts>,
-    /// By tenant and scope: when the client was told to wait, and until when.
-    waits: BTreeMap<(String, &'static str), (i64, i64)>,
+    /// By provider, tenant and scope: when the client was told to wait, and until when.
+    waits: BTreeMap<(Provider, String, &'static str), (i64, i64)>,
 }
 
 /// The counters.
@@ -91,10 +91,10 @@ impl Stats {
     }
 
     /// Counts a request, and whether it came too early.
-    pub fn request(&self, tenant: &str, kind: &str, scope: &'static str, now: i64) {
+    pub fn request(&self, provider: Provider, tenant: &str, kind: &str, scope: &'static str, now: i64) {
         let mut ledger = locked(&self.ledger);
         let early = ["all", scope].into_iter().any(|scope| {
-            let wait = ledger.waits.get(&(tenant.to_owned(), scope));
+            let wait = ledger.waits.get(&(provider, tenant.to_owned(), scope));
             wait.is_some_and(|(told, until)| told + GRACE_MS < now && now < *until)
         });
         let counts = ledger.tenants.entry(tenant.to_owned()).or_default();
@@ -109,9 +109,9 @@ impl Stats {
     }
 
     /// Notes that the client was told to wait.
-    pub fn limited(&self, tenant: &str, scope: &'static str, now: i64, wait_ms: i64) {
+    pub fn limited(&self, provider: Provider, tenant: &str, scope: &'static str, now: i64, wait_ms: i64) {
         let mut ledger = locked(&self.ledger);
-        ledger.waits.insert((tenant.to_owned(), scope), (now, now + wait_ms));
+        ledger.waits.insert((provider, tenant.to_owned(), scope), (now, now + wait_ms));
         ledger.tenants.entry(tenant.to_owned()).or_default().limited += 1;
     }
 
@@ -145,12 +145,12 @@ mod tests {
     #[test]
     fn a_request_before_the_named_time_is_counted_as_early() {
         let stats = Stats::default();
-        stats.limited("a", "all", 1_000, 10_000);
-        stats.request("a", "hubspot.list", "all", 1_020);
+        stats.limited(Provider::HubSpot, "a", "all", 1_000, 10_000);
+        stats.request(Provider::HubSpot, "a", "hubspot.list", "all", 1_020);
         assert_eq!(stats.snapshot().total().early, 0, "it was on its way already");
-        stats.request("a", "hubspot.list", "all", 5_000);
-        stats.request("b", "hubspot.list", "all", 5_000);
-        stats.request("a", "hubspot.list", "all", 11_000);
+        stats.request(Provider::HubSpot, "a", "hubspot.list", "all", 5_000);
+        stats.request(Provider::HubSpot, "b", "hubspot.list", "all", 5_000);
+        stats.request(Provider::HubSpot, "a", "hubspot.list", "all", 11_000);
         assert_eq!(stats.snapshot().total().early, 1);
         assert_eq!(stats.snapshot().tenants["a"].limited, 1);
     }
@@ -158,11 +158,22 @@ mod tests {
     #[test]
     fn a_search_limit_does_not_bind_other_requests() {
         let stats = Stats::default();
-        stats.limited("a", "search", 1_000, 1_000);
-        stats.request("a", "hubspot.list", "all", 1_500);
+        stats.limited(Provider::HubSpot, "a", "search", 1_000, 1_000);
+        stats.request(Provider::HubSpot, "a", "hubspot.list", "all", 1_500);
         assert_eq!(stats.snapshot().total().early, 0);
-        stats.request("a", "hubspot.search", "search", 1_500);
+        stats.request(Provider::HubSpot, "a", "hubspot.search", "search", 1_500);
         assert_eq!(stats.snapshot().total().early, 1);
+    }
+
+    #[test]
+    fn a_wait_binds_at_the_provider_that_told_it_and_there_only() {
+        let stats = Stats::default();
+        stats.limited(Provider::HubSpot, "a", "all", 1_000, 10_000);
+        stats.request(Provider::Pipedrive, "a", "pipedrive.list", "all", 5_000);
+        assert_eq!(stats.snapshot().total().early, 0, "Pipedrive has not told it to wait");
+        stats.limited(Provider::Pipedrive, "a", "all", 5_000, 100);
+        stats.request(Provider::HubSpot, "a", "hubspot.list", "all", 6_000);
+        assert_eq!(stats.snapshot().total().early, 1, "HubSpot's wait is as long as before");
     }
 
     #[test]
