@@ -110,9 +110,8 @@ impl Api for Zendesk {
         if path(call).as_slice() == ["oauth", "tokens"] {
             return token(shared, call, now);
         }
-        if let Some(name) = call.host().strip_suffix(".zendesk.com")
-            && shared.account(name).is_none()
-        {
+        let domain = call.host().strip_suffix(".zendesk.com");
+        if let Some(name) = domain.filter(|name| shared.account(name).is_none()) {
             return reply::json(
                 404,
                 &json!({ "error": {
@@ -121,7 +120,8 @@ impl Api for Zendesk {
                 }}),
             );
         }
-        let Ok(account) = shared.caller(Provider::Zendesk, call, now) else {
+        let account = shared.caller(Provider::Zendesk, call, now).ok();
+        let Some(account) = account.filter(|account| domain.is_none_or(|name| name == account.tenant.name)) else {
             return stranger(call);
         };
         let (_, scope) = self.kind(call);

@@ -1,5 +1,7 @@
 //! Zendesk as a client meets it.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
 use super::*;
 
 const MINUTE_MS: u32 = 60_000;
@@ -208,4 +210,23 @@ async fn credentials_are_a_token_behind_the_users_name_or_a_bearer_token() {
     fakes.expire_tokens();
     let expired = client.get("/api/v2/groups.json").await;
     assert_eq!((expired.status, expired.json()["error"].as_str()), (401, Some("invalid_token")));
+}
+
+#[tokio::test]
+async fn a_credential_belongs_to_one_help_desk() {
+    let tenants = ["a", "b"].map(Tenant::named).into();
+    let fakes = start(Options { providers: vec![Provider::Zendesk], tenants, ..Options::default() }).await;
+    let mut client = client(&fakes);
+    let key = |token: &str| format!("Basic {}", BASE64_STANDARD.encode(format!("who@firm.test/token:{token}")));
+    for (host, status) in [("a", 200), ("b", 401)] {
+        client.host = Some(format!("{host}.zendesk.com"));
+        let answer = client.get("/api/v2/groups.json").await;
+        assert_eq!(answer.status, status, "a's bearer token at {host}");
+        let answer = client.send_as(&key("token-a"), "GET", "/api/v2/groups.json", "application/json", "").await;
+        assert_eq!(answer.status, status, "a's token behind a name at {host}");
+    }
+    let own = client.send_as(&key("token-b"), "GET", "/api/v2/groups.json", "application/json", "").await;
+    assert_eq!(own.status, 200);
+    client.host = None;
+    assert_eq!(client.get("/api/v2/groups.json").await.status, 200, "an address of no desk asks for none");
 }
