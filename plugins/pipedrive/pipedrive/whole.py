@@ -11,7 +11,10 @@ import syncline
 from .api import MOST, Answer, Api, records
 from .objects import Object
 
-_VERSION = 1
+_VERSION = 2
+"""Not that of `windows`: the configuration moves an object from one reader to the other in the middle of a run, and the
+cursors have fields in common. `list` 1 means live deals here and archived ones there, so whoever took the other's place
+for its own would leave the live ones out."""
 _PAGE = 1_000
 """Records the host takes at once."""
 

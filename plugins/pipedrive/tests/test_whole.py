@@ -87,3 +87,19 @@ class Whole(Case):
         self.assertEqual({int(id) for id in reading.landed()}, set(range(1, 121)))
         lists = [path(request) for request in self.mini.http.requests]
         self.assertEqual((lists[0], lists[-1]), ("/api/v2/deals/archived",) * 2)
+
+    def test_an_object_that_moves_to_another_reader_in_the_middle_of_a_run_is_read_from_its_beginning(self):
+        self.mini.add("deals", 30)
+        self.mini.add("deals", 30, is_archived=True)
+        self.mini.advance(600)
+        for before, after in (({}, {"complete": ["deals"]}), ({"complete": ["deals"]}, {})):
+            harness, cursor, cursors = self.mini.harness(page_size=10, **before), None, []
+            while not cursors or page.has_more:
+                page = harness.fetch("deals", cursor)
+                cursors.append(cursor := page.cursor)
+            self.assertGreater(len(cursors), 6)
+            for cursor in cursors:
+                with self.subTest(cursor), self.assertRaises(syncline.CursorExpired) as raised:
+                    self.mini.harness(page_size=10, **after).fetch("deals", cursor)
+                self.assertIsNone(raised.exception.cursor)
+            self.assertEqual(len(self.read("deals", page_size=10, **after).landed()), 60)
