@@ -91,6 +91,13 @@ export class Other extends SynclineError {
 export const TOO_LARGE = "response-too-large";
 
 /**
+ * Whether an answer was too large for the host: asking for fewer records helps.
+ *
+ * @param {unknown} error
+ */
+export const isTooLarge = (error) => error instanceof Other && /** @type {[string, string]} */ (error.val)[0] === TOO_LARGE;
+
+/**
  * The error of a request that got no response: what the host threw, as a case of the contract's `error`.
  *
  * @param {any} thrown a case of the contract's `http-error`, as either engine throws it

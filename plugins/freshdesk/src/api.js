@@ -4,10 +4,15 @@
  * @module
  */
 
-import { Unexpected, formatSeconds, idOf, parseTime } from "../../sdk-js/syncline.js";
+import { Other, TOO_LARGE, Unexpected, formatSeconds, idOf, isTooLarge, parseTime } from "../../sdk-js/syncline.js";
 
 /** Pages of a ticket list that Freshdesk gives out; the next one is refused. */
 export const LAST_PAGE = 300;
+
+/** Rows of a page at least: a page of one ticket never gets past its own second. */
+const LEAST_ROWS = 2;
+/** Bytes of an answer at most, where fewer rows can be asked for: a page of 8 MiB is all that the host takes. */
+const MOST_BYTES = 7 << 20;
 
 /**
  * A row of a list.
@@ -29,11 +34,23 @@ export const LAST_PAGE = 300;
 export const base = (ctx) => `https://${ctx.config.domain}.freshdesk.com/api/v2`;
 
 /**
- * Rows that a request should ask for. Two at least: a page of one ticket never gets past its own second.
+ * Rows that a request should ask for.
  *
  * @param {import("../../sdk-js/syncline.js").Context} ctx
  */
-export const pageSize = (ctx) => Math.max(2, Math.min(100, ctx.config.page_size ?? 100, ctx.pageSize ?? 100));
+export const pageSize = (ctx) => Math.max(LEAST_ROWS, Math.min(100, ctx.config.page_size ?? 100, ctx.pageSize ?? 100));
+
+/**
+ * Rows to ask for where so many were more than the host takes. Throws the error if it is another one, or if it is no use
+ * to ask for fewer.
+ *
+ * @param {unknown} error
+ * @param {number} size
+ */
+export function fewer(error, size) {
+  if (size <= LEAST_ROWS || !isTooLarge(error)) throw error;
+  return Math.max(LEAST_ROWS, size >> 2);
+}
 
 /**
  * A time for a filter.
@@ -46,7 +63,8 @@ export const pageSize = (ctx) => Math.max(2, Math.min(100, ctx.config.page_size 
 export const filterTime = (since) => formatSeconds(Math.max(0, since - 1) * 1000);
 
 /**
- * Reads one page of a list; undefined where Freshdesk refuses to page so far.
+ * Reads one page of a list; undefined where Freshdesk refuses to page so far. What is more than the host takes is an error
+ * for {@link fewer}.
  *
  * An answer with the name of the request before is that one's, sent again: an empty list of live records would otherwise
  * pass for an empty list of deleted ones.
@@ -65,7 +83,9 @@ export function list(ctx, name, query, page, size, before) {
   const response = request.query("per_page", size).query("page", page).send();
   if (page > 1 && response.status === 400 && refusesPage(response)) return undefined;
 
-  const rows = response.errorForStatus().records().map(row);
+  const bytes = response.errorForStatus().body.length;
+  if (bytes > MOST_BYTES && size > LEAST_ROWS) throw new Other(TOO_LARGE, `${size} rows of ${name} have ${bytes} bytes`);
+  const rows = response.records().map(row);
   const { dateMs } = response;
   if (dateMs === undefined) throw new Unexpected("the answer has no Date");
   const answered = response.header("x-request-id");

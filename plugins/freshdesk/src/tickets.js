@@ -13,6 +13,9 @@
  * - The last **minute**: `since` never passes Freshdesk's time less `settle_seconds`, since a second that is still running
  *   gets rows after it was read. What is newer is read by page numbers and met again by the next run.
  *
+ * A page that is more than the host takes is asked for again with a quarter of the rows. Pages of another size are other
+ * pages, so this begins at the anchor. Where `since` stays, the size only ever shrinks: no cursor comes twice.
+ *
  * When the list of live tickets is at its end, the lists of deleted and of spam tickets are read in the same way. Each
  * keeps its own watermark, which goes back by the overlap between two runs.
  *
@@ -20,7 +23,7 @@
  */
 
 import { Other, Unexpected, decodeCursor, done, encodeCursor, more, wait } from "../../sdk-js/syncline.js";
-import { LAST_PAGE, filterTime, list as readList, pageSize } from "./api.js";
+import { LAST_PAGE, fewer, filterTime, list as readList, pageSize } from "./api.js";
 import { toRecord } from "./record.js";
 
 const VERSION = 1;
@@ -36,7 +39,8 @@ const LISTS = /** @type {const} */ (["live", "deleted", "spam"]);
  * @property {"anchor" | "tie" | "back" | "minute"} way `tie`: forward over a second of many tickets; `back`: backward over it;
  *   `minute`: forward over what is too new for an anchor
  * @property {number} page from 1; always 1 on the way `anchor`
- * @property {number} size rows in a page, where pages have numbers: another size would make other pages
+ * @property {number} size rows in a page, where pages have numbers (another size would make other pages) and where the host
+ *   took no more; else 0
  * @property {string} [request] what Freshdesk called the request that led here
  */
 
@@ -56,7 +60,12 @@ export function fetchTickets(ctx, cursor) {
   /** @type {Position} */
   const at = cursor === undefined ? anchor({ list: 0, starts: [0, 0, 0] }, 0) : decodeCursor(VERSION, cursor, isPosition);
   const size = at.size || pageSize(ctx);
-  const answer = at.page > LAST_PAGE ? undefined : readList(ctx, "tickets", query(ctx, at), at.page, size, at.request);
+  let answer;
+  try {
+    answer = at.page > LAST_PAGE ? undefined : readList(ctx, "tickets", query(ctx, at), at.page, size, at.request);
+  } catch (error) {
+    return more([], write({ ...anchor(at, at.since), size: fewer(error, size), request: at.request }));
+  }
   if (answer === undefined) return tooDeep(at);
 
   const stamps = answer.rows.map(stampOf);
@@ -107,7 +116,7 @@ function step(at, { last, next, fence }) {
  */
 function tooDeep(at) {
   // In a minute all of this is old enough for an anchor.
-  if (at.way === "minute") return wait(write(anchor(at, at.since)), 60);
+  if (at.way === "minute") return wait(write({ ...anchor(at, at.since), size: at.size }), 60);
   throw new Other("too-many-in-one-second", `more than ${LAST_PAGE} pages of tickets were last changed at ${filterTime(at.since + 1)}, and Freshdesk lists no more`);
 }
 

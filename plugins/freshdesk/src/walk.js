@@ -10,11 +10,14 @@
  * what changed meanwhile is met again. Deleted contacts have a list of their own, walked after the other, so that a
  * contact which is deleted in between ends deleted.
  *
+ * A page that is more than the host takes lets the list begin anew with a quarter of the rows, since pages of another size
+ * are other pages. For the rest of the run they stay that small.
+ *
  * @module
  */
 
 import { Other, decodeCursor, done, encodeCursor, more } from "../../sdk-js/syncline.js";
-import { filterTime, list as readList, pageSize } from "./api.js";
+import { fewer, filterTime, list as readList, pageSize } from "./api.js";
 import { toRecord } from "./record.js";
 
 const VERSION = 1;
@@ -50,7 +53,12 @@ export function fetchWalk(ctx, object, cursor) {
   const size = at.size || pageSize(ctx);
   // The filter of contacts has an underscore in front; without it, it is ignored.
   const query = contacts ? { _updated_since: filterTime(at.since), state: at.list === "deleted" ? "deleted" : undefined } : {};
-  const answer = readList(ctx, object, query, at.page, size, at.request);
+  let answer;
+  try {
+    answer = readList(ctx, object, query, at.page, size, at.request);
+  } catch (error) {
+    return more([], write({ ...at, page: 1, back: false, size: fewer(error, size) }));
+  }
   if (answer === undefined) throw new Other("too-many-pages", `Freshdesk refuses page ${at.page} of ${object}`);
 
   const records = answer.rows.map((row) => toRecord(row, at.list));

@@ -7,7 +7,7 @@
  */
 
 import { formatSeconds, parseTime } from "../../sdk-js/syncline.js";
-import { MockHttp, json } from "../../sdk-js/testing.js";
+import { MockHttp, failure, json } from "../../sdk-js/testing.js";
 
 const DAY = 86_400;
 
@@ -130,6 +130,22 @@ export class Mini {
  * @returns {Map<string, string>}
  */
 export const landed = (interactions) => new Map([...interactions].map(({ id, state, data }) => [id, state.tag === "present" ? data : "deleted"]));
+
+/**
+ * Lets the host take no answer to these requests.
+ *
+ * @param {Mini} mini
+ * @param {(query: {name: string, page: number, size: number}) => boolean} which
+ */
+export function tooLarge({ http }, which) {
+  const send = http.send.bind(http);
+  http.send = (request) => {
+    const { pathname, searchParams } = new URL(request.url);
+    const name = pathname.replace("/api/v2/", "");
+    if (which({ name, page: Number(searchParams.get("page")), size: Number(searchParams.get("per_page")) })) throw failure("too-large", "16 MiB");
+    return send(request);
+  };
+}
 
 /** A number below `n`, the same ones in each run of a seed. */
 export function dice(seed = 1) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Harness } from "../../sdk-js/testing.js";
 import { freshdesk } from "../connector.js";
-import { Mini, dice, landed } from "./mini.js";
+import { Mini, dice, landed, tooLarge } from "./mini.js";
 
 const DAY = 86_400;
 
@@ -217,4 +217,76 @@ test("records pass through digit for digit", async () => {
   const ticket = mini.add("tickets", { stamp: mini.now - DAY, id: 43_000_000_000_001, extra: ',"custom_fields":{"cf_x":9007199254740993,"cf_y":1.10,"z":"Löß \\u0000 😀"}' });
   const reading = await over(mini).readAll("tickets");
   assert.equal(reading.landed.get("43000000000001")?.data, mini.render("tickets", ticket));
+});
+
+test("a page that is larger than the host takes is asked for in smaller ones", async () => {
+  const mini = new Mini();
+  const long = `,"description":"${"x".repeat(100_000)}"`;
+  mini.addMany("tickets", 130, (k) => ({ stamp: mini.now - DAY + k, extra: long }));
+  mini.addMany("tickets", 130, () => ({ stamp: mini.now - DAY / 2, extra: long }));
+  mini.addMany("tickets", 130, (k) => ({ stamp: mini.now - 3600 + k }));
+  mini.addMany("tickets", 120, (k) => ({ stamp: mini.now - 30, extra: long, spam: k % 2 === 0 }));
+  const harness = over(mini);
+  const reading = await harness.readAll("tickets");
+  assert.deepEqual(landed(reading.interactions), mini.truth("tickets"));
+  const sizes = new Set(urls(mini).map((url) => url.searchParams.get("per_page")));
+  assert.deepEqual([...sizes], ["100", "25"]);
+});
+
+test("a second of many tickets is begun anew where one of its pages is too large", async () => {
+  for (const [large, way] of /** @type {[number, string][]} */ ([[2, "forward"], [5, "forward"], [3, "back"]])) {
+    const mini = new Mini();
+    mini.addMany("tickets", 12, (k) => ({ stamp: mini.now - 2 * DAY + k }));
+    mini.addMany("tickets", 95, () => ({ stamp: mini.now - DAY }));
+    mini.addMany("tickets", 12, (k) => ({ stamp: mini.now - DAY + 1 + k }));
+    let before = 0;
+    tooLarge(mini, ({ page, size }) => {
+      const back = page < before;
+      before = page;
+      return size > 5 && page === large && back === (way === "back");
+    });
+    const reading = await over(mini, { page_size: 20 }).readAll("tickets");
+    assert.deepEqual(landed(reading.interactions), mini.truth("tickets"), `${large} ${way}`);
+    assert.ok(urls(mini).some((url) => url.searchParams.get("per_page") === "5" && Number(url.searchParams.get("page")) > 1));
+  }
+});
+
+test("pages that are too large lose nothing, whatever the timing", async () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const mini = new Mini();
+    const roll = dice(seed);
+    const tickets = mini.addMany("tickets", 40 + roll(60), () => ({ stamp: mini.now - 300 + roll(6) * roll(60) }));
+    let calls = 0;
+    mini.before = () => {
+      if (calls++ > 200) return;
+      mini.now += roll(3) === 0 ? roll(40) : 0;
+      const kind = roll(12);
+      mini.change(tickets[roll(tickets.length)], { extra: `,"n":${roll(1000)}`, deleted: kind === 1, spam: kind === 2 });
+    };
+    tooLarge(mini, ({ size }) => size > 2 && roll(4) === 0);
+    const harness = over(mini, { page_size: 2 + roll(30) });
+    const first = await harness.readAll("tickets");
+    mini.before = () => {};
+    mini.now += 1000;
+    const second = await harness.readAll("tickets", first.cursor);
+    assert.deepEqual(landed([...first.interactions, ...second.interactions]), mini.truth("tickets"), `seed ${seed}`);
+  }
+});
+
+test("two tickets that are too large together are an error and no gap", async () => {
+  const mini = new Mini();
+  mini.addMany("tickets", 30, (k) => ({ stamp: mini.now - DAY + k }));
+  tooLarge(mini, () => true);
+  const harness = over(mini);
+  const sizes = [];
+  let cursor;
+  const read = async () => {
+    for (;;) {
+      const page = await harness.fetch("tickets", cursor);
+      sizes.push(page.interactions.length);
+      cursor = page.cursor;
+    }
+  };
+  await assert.rejects(read(), (/** @type {any} */ error) => error.val[0] === "response-too-large");
+  assert.deepEqual(sizes, [0, 0, 0]);
 });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Harness } from "../../sdk-js/testing.js";
 import { freshdesk } from "../connector.js";
-import { Mini, dice, landed } from "./mini.js";
+import { Mini, dice, landed, tooLarge } from "./mini.js";
 
 const DAY = 86_400;
 
@@ -92,4 +92,35 @@ test("the page size is kept over a walk", async () => {
     if (!page.more) break;
   }
   assert.deepEqual(landed(all), mini.truth("companies"));
+});
+
+test("a list with a page that is larger than the host takes is begun anew with smaller ones", async () => {
+  for (const kind of ["contacts", "companies", "agents"]) {
+    const mini = new Mini();
+    mini.addMany(kind, 150, (k) => ({ name: `n${1000 + k}` }));
+    mini.addMany(kind, 150, (k) => ({ name: `n${2000 + k}`, extra: `,"note":"${"x".repeat(100_000)}"`, deleted: kind === "contacts" && k % 2 === 0 }));
+    const reading = await over(mini).readAll(kind);
+    assert.deepEqual(landed(reading.interactions), mini.truth(kind));
+  }
+});
+
+test("pages that are too large hide no row, on the way back neither", async () => {
+  for (const kind of ["contacts", "companies"]) {
+    for (let seed = 1; seed <= 40; seed++) {
+      const mini = new Mini();
+      const roll = dice(seed);
+      const things = mini.addMany(kind, 90, (k) => ({ stamp: mini.now - DAY, name: `n${1000 + k}`, deleted: kind === "contacts" && k % 3 === 0 }));
+      const gone = new Set();
+      mini.before = () => {
+        const thing = things[roll(things.length)];
+        if (roll(2) === 0 || gone.has(thing)) return;
+        gone.add(thing);
+        if (kind === "contacts") mini.change(thing, { deleted: true });
+        else mini.purge(kind, thing);
+      };
+      tooLarge(mini, ({ page, size }) => size > 2 && page > 1 && roll(6) === 0);
+      const { landed: read } = await over(mini, { page_size: 8 + roll(30) }).readAll(kind);
+      for (const thing of things) assert.ok(gone.has(thing) || read.has(String(thing.id)), `${kind} ${seed}`);
+    }
+  }
 });

@@ -75,6 +75,8 @@ test("each way of getting no response is the error that the host acts on", () =>
       assert.throws(send, (/** @type {any} */ error) => error instanceof sdk.SynclineError && error.tag === expected && (assert.deepEqual(error.val, carried), true));
     }
   }
+  assert.ok(sdk.isTooLarge(sdk.fromHttpError(failure("too-large", "x"))));
+  for (const other of [sdk.fromHttpError(failure("denied", "x")), new sdk.Unexpected(sdk.TOO_LARGE), new TypeError("x"), undefined]) assert.ok(!sdk.isTooLarge(other));
   const bug = new TypeError("a bug of the fake");
   assert.throws(() => contextOver(() => { throw bug; }).get("https://a.example/").send(), bug);
 });
