@@ -63,12 +63,14 @@ fn read(api: &Api<'_>, object: &Object, mut pass: Pass, usual_limit: u32) -> Res
         let with_last = limit.saturating_add(1);
         let soql = soql::ties(&fields, &object.name, pass.from, &pass.last_id, with_last);
         let mut ties = api.query(&soql, deleted_too)?;
-        ties_read = is_exhausted(&ties, with_last);
         if ties.records.first().is_some_and(|record| record.interaction.id == pass.last_id) {
             ties.records.remove(0);
         }
+        // The last row may have changed and left the second, and then all that were asked for are others.
+        ties_read = is_exhausted(&ties, limit);
         check_order(&ties.records, (pass.from, pass.from), Some(&pass.last_id))?;
         fix_end(api, object, &mut pass, &ties);
+        ties.records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         records = ties.records;
         lower = Lower::After(pass.from);
     }

@@ -93,6 +93,30 @@ fn a_row_that_changes_while_pages_are_read_is_met_again() {
 }
 
 #[test]
+fn a_page_keeps_its_size_when_the_row_it_continues_from_leaves_a_crowded_second() {
+    // After the first ten: as many as a page, one more, and so many that the next page is crowded again.
+    for rows in [20, 21, 57] {
+        let org = Shared::new();
+        org.with(|org| {
+            org.create_many(rows, START - 5_000);
+            org.create_many(5, START - 4_000);
+        });
+        let mut copy = Copy::new(&org, 10);
+        copy.step().unwrap();
+        let last = copy.last.as_ref().unwrap().interactions.last().unwrap().id.clone();
+        org.with(|org| org.rename(&last, "moved", org.now));
+        let mut more = true;
+        while more {
+            more = copy.step().unwrap();
+            let count = copy.last.as_ref().unwrap().interactions.len();
+            assert!(count <= 10, "{rows} rows in one second: a page of {count}");
+        }
+        copy.settle();
+        copy.assert_true();
+    }
+}
+
+#[test]
 fn rows_younger_than_the_settling_time_are_left_to_the_next_sync() {
     let org = Shared::new();
     org.with(|org| {
