@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 import syncline
 from syncline import time
 
-from .api import Answer, Api, records, stamp_ms
+from .api import Answer, Api, fitting, records, stamp_ms
 from .objects import Object
 
 _VERSION = 1
@@ -48,22 +48,10 @@ class _Pass:
 
 def fetch(api: Api, object: Object, cursor: str | None) -> syncline.Page:
     """Reads a page."""
-    at = _Pass()
-    if cursor is not None:
-        try:
-            at = _Pass(**syncline.decode_cursor(_VERSION, cursor))
-        except TypeError:
-            raise syncline.CursorExpired() from None
-    while True:
-        limit = at.limit or api.limit
-        try:
-            page = _page(api, object, at, limit)
-            if page.fits() or limit == 1:
-                return page
-        except syncline.TooLarge:
-            if limit == 1:
-                raise
-        at = replace(at, limit=max(1, limit // 4))
+    at = _Pass() if cursor is None else syncline.decode_position(_VERSION, cursor, _Pass)
+    return fitting(
+        api, at, lambda at, limit: _page(api, object, at, limit), lambda at, limit: replace(at, limit=limit)
+    )
 
 
 def _page(api: Api, object: Object, at: _Pass, limit: int) -> syncline.Page:

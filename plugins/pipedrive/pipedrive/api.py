@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import syncline
 from syncline import time
 
@@ -10,6 +13,8 @@ MOST = 500
 
 _CLOUDFLARE_SECONDS = 300
 _DAY_MS = 86_400_000
+
+_At = TypeVar("_At")
 
 
 class Api:
@@ -113,6 +118,23 @@ def _pause(response: syncline.Response) -> int | None:
         return min(3_600, -(now % _DAY_MS - _DAY_MS) // 1_000 + 1)
     reset = response.header("x-ratelimit-reset") or ""
     return int(reset) if reset.isascii() and reset.isdigit() else None
+
+
+def fitting(
+    api: Api, at: _At, read: Callable[[_At, int], syncline.Page], smaller: Callable[[_At, int], _At]
+) -> syncline.Page:
+    """Asks for fewer rows until the host takes the page. `read` reads it at a position, with so many rows; `smaller` is
+    the position to ask from with fewer, which remembers their number as its `limit`."""
+    while True:
+        limit = at.limit or api.limit
+        try:
+            page = read(at, limit)
+            if page.fits() or limit == 1:
+                return page
+        except syncline.TooLarge:
+            if limit == 1:
+                raise
+        at = smaller(at, max(1, limit // 4))
 
 
 def stamp_ms(row: syncline.Row) -> int | None:

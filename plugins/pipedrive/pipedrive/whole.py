@@ -6,6 +6,8 @@ instead of going on somewhere.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
+
 import syncline
 
 from .api import MOST, Answer, Api, records
@@ -19,42 +21,60 @@ _PAGE = 1_000
 """Records the host takes at once."""
 
 
+@dataclass(frozen=True)
+class _Place:
+    """The cursor."""
+
+    list: int = 0
+    """Which of the object's lists is read."""
+    token: str | None = None
+    """Its next page."""
+    limit: int | None = None
+    """Rows of its pages."""
+    restarts: int | None = None
+    """So that no cursor comes twice."""
+    after: int | None = None
+    """Of a list without pages: the id up to which it was handed on."""
+
+    def encode(self) -> str:
+        return syncline.encode_cursor(_VERSION, **{**asdict(self), "list": self.list or None})
+
+
 def fetch(api: Api, object: Object, cursor: str | None) -> syncline.Page:
     """Reads a page."""
-    at = {} if cursor is None else syncline.decode_cursor(_VERSION, cursor)
+    at = _Place() if cursor is None else syncline.decode_position(_VERSION, cursor, _Place)
+    if not 0 <= at.list < len(object.lists):
+        raise syncline.CursorExpired()
     if object.lists[0].startswith("/v1/"):
-        return _unpaged(api, object, at.get("after"))
-    return _paged(api, object, at)
+        return _unpaged(api, object, at.after)
+    return _paged(api, object, replace(at, limit=at.limit or api.limit))
 
 
-def _paged(api: Api, object: Object, at: dict) -> syncline.Page:
-    limit, index, token = at.get("limit", api.limit), at.get("list", 0), at.get("token")
-    query = {"limit": limit, "sort_by": "id", "sort_direction": "asc", **object.query}
+def _paged(api: Api, object: Object, at: _Place) -> syncline.Page:
+    query = {"limit": at.limit, "sort_by": "id", "sort_direction": "asc", **object.query}
     try:
-        answer = api.list(object.lists[index], query, token)
+        answer = api.list(object.lists[at.list], query, at.token)
         page = syncline.Page.more(records(answer, object.tombstones), "")
-        if not page.fits() and limit > 1:
+        if not page.fits() and at.limit > 1:
             raise syncline.TooLarge("the page is larger than the host takes")
     except syncline.TooLarge:
-        if limit == 1:
+        if at.limit == 1:
             raise
         # A token is good for the limit that it came with only.
-        raise _again(at, max(1, limit // 4)) from None
+        raise _again(at, max(1, at.limit // 4)) from None
     except syncline.CursorExpired:
-        raise _again(at, limit) from None
-    restarts = at.get("restarts")
+        raise _again(at, at.limit) from None
     if answer.token is not None:
-        page.cursor = syncline.encode_cursor(_VERSION, list=index, token=answer.token, limit=limit, restarts=restarts)
+        page.cursor = replace(at, token=answer.token).encode()
         return page
-    if index + 1 < len(object.lists):
-        page.cursor = syncline.encode_cursor(_VERSION, list=index + 1, limit=limit, restarts=restarts)
+    if at.list + 1 < len(object.lists):
+        page.cursor = replace(at, list=at.list + 1, token=None).encode()
         return page
-    return syncline.Page.done(page.interactions, syncline.encode_cursor(_VERSION)).pass_complete()
+    return syncline.Page.done(page.interactions, _Place().encode()).pass_complete()
 
 
-def _again(at: dict, limit: int) -> syncline.CursorExpired:
-    restarts = at.get("restarts", 0) + 1
-    return syncline.CursorExpired(syncline.encode_cursor(_VERSION, limit=min(limit, MOST), restarts=restarts))
+def _again(at: _Place, limit: int) -> syncline.CursorExpired:
+    return syncline.CursorExpired(_Place(limit=min(limit, MOST), restarts=(at.restarts or 0) + 1).encode())
 
 
 def _unpaged(api: Api, object: Object, after: int | None) -> syncline.Page:
@@ -67,8 +87,8 @@ def _unpaged(api: Api, object: Object, after: int | None) -> syncline.Page:
     rest = [answer.rows[at] for at in order if after is None or ids[at] > after]
     part = _part(answer, rest)
     if len(part) < len(rest):
-        return syncline.Page.more(part, syncline.encode_cursor(_VERSION, after=rest[len(part) - 1].value["id"]))
-    return syncline.Page.done(part, syncline.encode_cursor(_VERSION)).pass_complete()
+        return syncline.Page.more(part, _Place(after=rest[len(part) - 1].value["id"]).encode())
+    return syncline.Page.done(part, _Place().encode()).pass_complete()
 
 
 def _part(answer: Answer, rows: list[syncline.Row]) -> list[syncline.Interaction]:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 import syncline
 from syncline import time
 
-from .api import Answer, Api, records, stamp_ms
+from .api import Answer, Api, fitting, records, stamp_ms
 from .objects import Object
 
 _VERSION = 1
@@ -60,30 +60,13 @@ class _Window:
 
 def fetch(api: Api, object: Object, cursor: str | None) -> syncline.Page:
     """Reads a page."""
-    at = _Window()
-    if cursor is not None:
-        try:
-            at = _Window(**syncline.decode_cursor(_VERSION, cursor))
-        except TypeError:
-            raise syncline.CursorExpired() from None
+    at = _Window() if cursor is None else syncline.decode_position(_VERSION, cursor, _Window)
+    if not 0 <= at.list < len(object.lists):
+        raise syncline.CursorExpired()
     try:
-        return _fitting(api, object, at)
+        return fitting(api, at, lambda at, limit: _page(api, object, at, limit), _Window.again)
     except syncline.CursorExpired:
         raise syncline.CursorExpired(replace(at.again(at.limit), restarts=(at.restarts or 0) + 1).encode()) from None
-
-
-def _fitting(api: Api, object: Object, at: _Window) -> syncline.Page:
-    """Asks for fewer rows until the host takes the page."""
-    while True:
-        limit = at.limit or api.limit
-        try:
-            page = _page(api, object, at, limit)
-            if page.fits() or limit == 1:
-                return page
-        except syncline.TooLarge:
-            if limit == 1:
-                raise
-        at = at.again(max(1, limit // 4))
 
 
 def _page(api: Api, object: Object, at: _Window, limit: int) -> syncline.Page:

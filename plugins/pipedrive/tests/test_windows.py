@@ -218,6 +218,23 @@ class Positions(unittest.TestCase):
             with self.assertRaises(syncline.CursorExpired):
                 harness.fetch(object, '{"v":1,"later":true}')
 
+    def test_a_cursor_with_a_value_of_another_type_or_a_list_that_is_none_is_expired(self):
+        windows = ({"lo": "1"}, {"hi": [1]}, {"list": True}, {"list": 2}, {"list": -1}, {"token": 5}, {"limit": "10"})
+        anchored = ({"since": "1"}, {"start": "0"}, {"below": 1.5}, {"ends": 1}, {"limit": {}})
+        whole = ({"list": "0"}, {"list": 1}, {"list": -1}, {"token": 5}, {"limit": "10"}, {"after": "3"}, {"later": 1})
+        for object, version, wrong in (
+            ("deals", 1, windows),
+            ("notes", 1, anchored),
+            ("stages", 2, whole),
+            ("users", 2, whole),
+        ):
+            mini = Mini()
+            mini.add(object, 5)
+            for fields in wrong:
+                with self.subTest(object, fields=fields), self.assertRaises(syncline.CursorExpired) as raised:
+                    mini.harness().fetch(object, syncline.encode_cursor(version, **fields))
+                self.assertIsNone(raised.exception.cursor)
+
     def test_a_page_that_names_itself_as_the_next_one_is_refused(self):
         mini = Mini()
         page = {"success": True, "data": [], "additional_data": {"next_cursor": "same"}}

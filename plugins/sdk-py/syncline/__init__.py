@@ -12,7 +12,7 @@ unit tests against `syncline.testing`.
 from . import time as time
 from .connector import Connector, export, exported
 from .context import Context
-from .cursor import decode_cursor, encode_cursor
+from .cursor import decode_cursor, decode_position, encode_cursor
 from .errors import (
     CursorExpired,
     Error,
@@ -59,6 +59,7 @@ __all__ = [
     "Unavailable",
     "Unexpected",
     "decode_cursor",
+    "decode_position",
     "encode_cursor",
     "export",
     "exported",

@@ -3,6 +3,8 @@
 import json
 import random
 import unittest
+from dataclasses import dataclass
+from typing import Optional
 
 import syncline
 from syncline import time
@@ -81,6 +83,46 @@ class Cursors(unittest.TestCase):
             with self.subTest(text[:20]), self.assertRaises(syncline.CursorExpired) as raised:
                 syncline.decode_cursor(2, text)
             self.assertIsNone(raised.exception.cursor)
+
+    def test_a_cursor_is_an_instance_of_a_dataclass(self):
+        self.assertEqual(self.position(since=5), Position(5))
+        self.assertEqual(
+            self.position(since=5, token="x", done=True, ids=["a"], share=0.5), Position(5, "x", True, ["a"], 0.5)
+        )
+        self.assertEqual(syncline.decode_position(2, '{"v":2,"since":5,"token":null}', Position), Position(5))
+
+    def test_a_field_that_is_unknown_missing_or_of_another_type_is_expired(self):
+        for fields in (
+            {},
+            {"token": "x"},
+            {"since": 5, "later": True},
+            {"since": "5"},
+            {"since": True},
+            {"since": 5.0},
+            {"since": [5]},
+            {"since": 5, "token": 7},
+            {"since": 5, "done": 1},
+            {"since": 5, "ids": {}},
+            {"since": 5, "share": "x"},
+        ):
+            with self.subTest(fields), self.assertRaises(syncline.CursorExpired) as raised:
+                self.position(**fields)
+            self.assertIsNone(raised.exception.cursor)
+        for text in ('{"v":2,"since":null}', '{"v":1,"since":5}', "{", "[]"):
+            with self.subTest(text), self.assertRaises(syncline.CursorExpired):
+                syncline.decode_position(2, text, Position)
+
+    def position(self, **fields):
+        return syncline.decode_position(2, syncline.encode_cursor(2, **fields), Position)
+
+
+@dataclass
+class Position:
+    since: int
+    token: str | None = None
+    done: bool = False
+    ids: list[str] | None = None
+    share: Optional[float] = None
 
 
 class Times(unittest.TestCase):
