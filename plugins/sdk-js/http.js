@@ -223,6 +223,8 @@ export class RequestBuilder {
 export class Response {
   /** @type {string | undefined} */
   #text;
+  /** @type {any} */
+  #value;
 
   /** @param {HttpResponse} answer */
   constructor({ status, headers, body }) {
@@ -274,10 +276,13 @@ export class Response {
     return (this.#text ??= decodeUtf8(this.body));
   }
 
-  /** The body as JSON. Throws {@link Unexpected} with a short excerpt. Numbers beyond 2^53 lose digits: see records. */
+  /**
+   * The body as JSON, parsed once: every call gives the same value, and records too are parts of it. Throws
+   * {@link Unexpected} with a short excerpt. Numbers beyond 2^53 lose digits: see records.
+   */
   json() {
     try {
-      return JSON.parse(this.text);
+      return (this.#value ??= JSON.parse(this.text));
     } catch (error) {
       const why = /** @type {Error} */ (error).message;
       throw new Unexpected(`status ${this.status}: ${why}; the body begins: ${this.excerpt()}`);

@@ -92,6 +92,14 @@ test("records come as values to look at and as text to hand on", () => {
   }
 });
 
+test("a body is parsed once", () => {
+  const response = contextOver(() => json(200, '{"list":[{"id":1}]}')).get("https://a.example/").send();
+  assert.equal(response.json(), response.json());
+  assert.equal(response.records("list")[0].value, response.json().list[0]);
+  const none = contextOver(() => json(200, "null")).get("https://a.example/").send();
+  assert.deepEqual([none.json(), none.json()], [null, null]);
+});
+
 test("a body that is no JSON is unexpected, and the message shows its beginning", () => {
   const response = contextOver(() => text(200, "<html>\n\u0007 maintenance")).get("https://a.example/").send();
   assert.throws(() => response.records(), /status 200: .*the body begins: <html> {3}maintenance/s);
