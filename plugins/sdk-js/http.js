@@ -257,6 +257,13 @@ export class Response {
     return parseHttpDate(this.header("date"));
   }
 
+  /** The same for whoever cuts a window by it, which nothing else may do. Throws {@link Unexpected}. */
+  serverTimeMs() {
+    const { dateMs } = this;
+    if (dateMs === undefined) throw new Unexpected("an answer without a Date header");
+    return dateMs;
+  }
+
   /** What `Retry-After` asks for, in seconds. A date is measured from the response's own `Date`. */
   get retryAfter() {
     const value = this.header("retry-after")?.trim();

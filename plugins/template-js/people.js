@@ -59,7 +59,7 @@ export function fetchPeople(ctx, cursor) {
 
   const records = answer.errorForStatus().records("people").map(record);
   const after = nextPage(answer, at.after);
-  const next = at.next ?? clock(answer) - (ctx.config.overlap_seconds ?? 60) * 1000;
+  const next = at.next ?? answer.serverTimeMs() - (ctx.config.overlap_seconds ?? 60) * 1000;
   if (after !== null) return more(records, write({ since: at.since, next, after }));
   return done(records, write({ since: Math.max(0, next) }), { passComplete: at.since === undefined });
 }
@@ -90,10 +90,4 @@ function nextPage(answer, after) {
   if (next !== null && typeof next !== "string") throw new Unexpected("an answer that does not say which page is next");
   if (next === after) throw new Unexpected("a page that names itself as the next one");
   return next;
-}
-
-/** @param {import("../sdk-js/syncline.js").Response} answer */
-function clock({ dateMs }) {
-  if (dateMs === undefined) throw new Unexpected("an answer without a Date header");
-  return dateMs;
 }

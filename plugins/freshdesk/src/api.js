@@ -86,11 +86,10 @@ export function list(ctx, name, query, page, size, before) {
   const bytes = response.errorForStatus().body.length;
   if (bytes > MOST_BYTES && size > LEAST_ROWS) throw new Other(TOO_LARGE, `${size} rows of ${name} have ${bytes} bytes`);
   const rows = response.records().map(row);
-  const { dateMs } = response;
-  if (dateMs === undefined) throw new Unexpected("the answer has no Date");
+  const now = Math.floor(response.serverTimeMs() / 1000);
   const answered = response.header("x-request-id");
   if (answered !== undefined && answered === before) throw new Unexpected("the answer is the one to the request before");
-  return { rows, next: linked(response, page) || rows.length >= size, now: Math.floor(dateMs / 1000), request: answered };
+  return { rows, next: linked(response, page) || rows.length >= size, now, request: answered };
 }
 
 /**

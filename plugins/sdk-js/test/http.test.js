@@ -92,6 +92,12 @@ test("records come as values to look at and as text to hand on", () => {
   }
 });
 
+test("windows are cut by the provider's clock or not at all", () => {
+  const respond = (headers = {}) => contextOver(() => text(200, "", headers)).get("https://a.example/").send();
+  assert.equal(respond({ date: "Sun, 01 Mar 2026 10:20:30 GMT" }).serverTimeMs(), 1_772_360_430_000);
+  for (const headers of [{}, { date: "today" }]) assert.throws(() => respond(headers).serverTimeMs(), sdk.Unexpected);
+});
+
 test("a body is parsed once", () => {
   const response = contextOver(() => json(200, '{"list":[{"id":1}]}')).get("https://a.example/").send();
   assert.equal(response.json(), response.json());
