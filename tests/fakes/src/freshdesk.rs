@@ -181,9 +181,7 @@ impl Request<'_> {
             .iter()
             .map(|record| if tickets { rows::ticket(table, record, &include) } else { rows::all(table, record) });
         let body: Vec<Value> = values.map(Value::Object).collect();
-        let counted: &[&Record] = if self.shared.options.count_ids { &shown } else { &[] };
-        let ids = counted.iter().map(|record| content::id(table.object, record.seq));
-        self.shared.stats.records(self.tenant, table.object.name, shown.len(), ids);
+        self.shared.served(self.tenant, table, &shown);
         let response = reply::json(200, &Value::Array(body));
         Ok(if more { reply::with(response, "link", &self.link(page + 1)) } else { response })
     }

@@ -179,7 +179,7 @@ fn dispatch(shared: &Shared, account: &Account, call: &Call, route: Route<'_>, n
             let (table, pairs) = (find(name)?, call.pairs());
             let record = seq(table.object, wanted).and_then(|seq| table.live(seq)).and_then(|r| r.view(now));
             let record = record.ok_or_else(|| reply::hubspot(404, "OBJECT_NOT_FOUND", "resource not found"))?;
-            served(shared, account, table, &[record]);
+            shared.served(&account.tenant.name, table, &[record]);
             Ok(reply::json(200, &row(table, record, &asked(pairs.get("properties")))))
         }
         Route::Owners => {
@@ -280,7 +280,7 @@ fn list(shared: &Shared, account: &Account, table: &Table, call: &Call, now: i64
     let (page, next) = page(table, pairs.get("after"), archived, limit, now)?;
     let asked = asked(pairs.get("properties"));
     let results: Vec<Value> = page.iter().map(|record| row(table, record, &asked)).collect();
-    served(shared, account, table, &page);
+    shared.served(&account.tenant.name, table, &page);
     let rows = page.len();
     let body = paged(results, next, &format!("https://api.hubapi.com{}", call.path));
     if shared.options.raw {
@@ -348,7 +348,7 @@ fn searched(shared: &Shared, account: &Account, table: &Table, call: &Call, now:
     let cap = shared.faults.knobs().result_cap.unwrap_or(search::CAP);
     let found = search::run(table, &call.body, now, cap).map_err(|text| invalid(&text))?;
     let results: Vec<Value> = found.rows.iter().map(|record| row(table, record, &found.properties)).collect();
-    served(shared, account, table, &found.rows);
+    shared.served(&account.tenant.name, table, &found.rows);
     let mut body = paged(results, found.next.map(|after| after.to_string()), "");
     if let Some(body) = body.as_object_mut() {
         body.insert("total".into(), json!(found.total));
@@ -372,7 +372,7 @@ fn batch(shared: &Shared, account: &Account, table: &Table, call: &Call, now: i6
         fits.then_some(record)
     };
     let rows: Vec<&Record> = inputs.iter().filter_map(find).collect();
-    served(shared, account, table, &rows);
+    shared.served(&account.tenant.name, table, &rows);
     let results: Vec<Value> = rows.iter().map(|record| row(table, record, &asked)).collect();
     // Ids that are not there do not fail the rest; the answer says 207 then.
     let missing = inputs.len() - rows.len();
@@ -393,13 +393,7 @@ fn owners(shared: &Shared, account: &Account, table: &Table, call: &Call, now: i
     }
     let archived = pairs.get("archived").is_some_and(|text| text == "true");
     let (page, next) = page(table, pairs.get("after"), archived, limit, now)?;
-    served(shared, account, table, &page);
+    shared.served(&account.tenant.name, table, &page);
     let results = page.iter().map(|record| Value::Object(properties::all(table, record))).collect();
     Ok(reply::json(200, &paged(results, next, "https://api.hubapi.com/crm/v3/owners")))
-}
-
-fn served(shared: &Shared, account: &Account, table: &Table, rows: &[&Record]) {
-    let counted: &[&Record] = if shared.options.count_ids { rows } else { &[] };
-    let ids = counted.iter().map(|record| id(table.object, record.seq));
-    shared.stats.records(&account.tenant.name, table.object.name, rows.len(), ids);
 }

@@ -13,7 +13,7 @@ use axum::body::Bytes;
 
 use crate::{
     Options, Tenant, content,
-    dataset::{Shape, World},
+    dataset::{Record, Shape, Table, World},
     driver::{Change, Driver},
     faults::{Faults, Knobs},
     intercom,
@@ -189,6 +189,13 @@ impl Shared {
 
     pub(crate) fn kill_bulk_jobs(&self) {
         self.accounts.iter().for_each(|account| locked(&account.jobs).clear());
+    }
+
+    /// Counts records that an answer holds; one by one if the options ask for it.
+    pub(crate) fn served(&self, tenant: &str, table: &Table, rows: &[&Record]) {
+        let counted: &[&Record] = if self.options.count_ids { rows } else { &[] };
+        let ids = counted.iter().map(|record| content::id(table.object, record.seq));
+        self.stats.records(tenant, table.object.name, rows.len(), ids);
     }
 
     /// A number that no other request gets.

@@ -54,9 +54,7 @@ impl Request<'_> {
     }
 
     fn served(&self, table: &Table, rows: &[&Record]) {
-        let counted: &[&Record] = if self.shared.options.count_ids { rows } else { &[] };
-        let ids = counted.iter().map(|record| content::id(table.object, record.seq));
-        self.shared.stats.records(&self.account.tenant.name, table.object.name, rows.len(), ids);
+        self.shared.served(&self.account.tenant.name, table, rows);
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{invalid, missing, refusal, rows, search};
 use crate::{
     Account, Shared,
-    content::{id, uuid},
+    content::uuid,
     dataset::{Record, Table, World},
     locked,
     reply::{self, Call},
@@ -57,9 +57,7 @@ impl<'a> At<'a> {
     }
 
     fn served(&self, table: &Table, rows: &[&Record]) {
-        let counted: &[&Record] = if self.shared.options.count_ids { rows } else { &[] };
-        let ids = counted.iter().map(|record| id(table.object, record.seq));
-        self.shared.stats.records(&self.account.tenant.name, table.object.name, rows.len(), ids);
+        self.shared.served(&self.account.tenant.name, table, rows);
     }
 
     fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Response> {

@@ -8,7 +8,7 @@ use super::{
     rows::{Wanted, row},
 };
 use crate::{
-    content::{id, number, numeric_id, opaque, unwrap_opaque},
+    content::{number, numeric_id, opaque, unwrap_opaque},
     dataset::{Record, Table},
     reply::{self, Call},
     shared::{Account, Shared},
@@ -177,8 +177,6 @@ pub(super) fn by_number(
 }
 
 pub(super) fn served(shared: &Shared, account: &Account, table: &Table, rows: &[&Record]) -> Value {
-    let counted: &[&Record] = if shared.options.count_ids { rows } else { &[] };
-    let ids = counted.iter().map(|record| id(table.object, record.seq));
-    shared.stats.records(&account.tenant.name, table.object.name, rows.len(), ids);
+    shared.served(&account.tenant.name, table, rows);
     rows.iter().map(|record| Value::Object(row(table, record))).collect()
 }

@@ -33,9 +33,7 @@ pub(crate) struct At<'a> {
 impl At<'_> {
     /// Counts records that an answer holds.
     pub(super) fn served(&self, table: &Table, rows: &[&Record]) {
-        let counted: &[&Record] = if self.shared.options.count_ids { rows } else { &[] };
-        let ids = counted.iter().map(|record| id(table.object, record.seq));
-        self.shared.stats.records(&self.account.tenant.name, table.object.name, rows.len(), ids);
+        self.shared.served(&self.account.tenant.name, table, rows);
     }
 }
 
