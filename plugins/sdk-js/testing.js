@@ -116,6 +116,8 @@ export class Harness {
     };
     /** @type {{level: string, message: string, fields: [string, string][]}[]} What the connector logged. */
     this.log = [];
+    /** @type {(seconds: number) => void | Promise<void>} What happens where a page asks to wait; a test may move its provider's clock. */
+    this.wait = () => {};
   }
 
   /** A context as the host would lend it to one call. */
@@ -162,6 +164,8 @@ export class Harness {
       if (page.wait === undefined) {
         if (seen.has(page.cursor)) throw new Error(`a cursor came back, the run would never end: ${page.cursor}`);
         seen.add(page.cursor);
+      } else {
+        await this.wait(page.wait);
       }
       at = page.cursor;
     }

@@ -90,20 +90,22 @@ test("a minute with more tickets than Freshdesk pages through is waited for", as
   const mini = new Mini();
   mini.addMany("tickets", 650, (k) => ({ stamp: mini.now - (k % 10) }));
   const harness = over(mini, { page_size: 2 });
-  let at;
-  let waited = 0;
-  const all = [];
-  for (let page = await harness.fetch("tickets"); ; page = await harness.fetch("tickets", at)) {
-    at = page.cursor;
-    all.push(...page.interactions);
-    if (page.wait !== undefined) {
-      waited += page.wait;
-      mini.now += page.wait;
-    }
-    if (!page.more) break;
-  }
+  harness.wait = (seconds) => void (mini.now += seconds);
+  const { waited, interactions } = await harness.readAll("tickets");
   assert.equal(waited, 60);
-  assert.deepEqual(landed(all), mini.truth("tickets"));
+  assert.deepEqual(landed(interactions), mini.truth("tickets"));
+});
+
+test("such a minute after a page that was too large brings no cursor twice", async () => {
+  const mini = new Mini();
+  const harness = over(mini, { page_size: 8, overlap_seconds: 0 });
+  harness.wait = (seconds) => void (mini.now += seconds);
+  const first = await harness.readAll("tickets");
+  mini.addMany("tickets", 650, (k) => ({ stamp: mini.now - (k % 10) }));
+  tooLarge(mini, ({ size }) => size > 2);
+  const second = await harness.readAll("tickets", first.cursor);
+  assert.equal(second.waited, 60);
+  assert.deepEqual(landed(second.interactions), mini.truth("tickets"));
 });
 
 test("deleted and spam tickets are met in their own lists", async () => {

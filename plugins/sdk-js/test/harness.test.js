@@ -20,8 +20,12 @@ const giving = (...pages) => ({
 
 test("a run is read to its end and landed by the last state of each record", async () => {
   const harness = new Harness(giving(more([present("1", "{}"), present("2", "{}")], "a"), wait("a", 5), done([deleted("1"), merged("3", "2")], "b", { passComplete: true })));
+  /** @type {number[]} */
+  const waits = [];
+  harness.wait = (seconds) => void waits.push(seconds);
   const reading = await harness.readAll("x");
   assert.deepEqual([reading.pages, reading.cursor, reading.passComplete, reading.waited], [3, "b", true, 5]);
+  assert.deepEqual(waits, [5]);
   assert.deepEqual([...reading.landed.values()].map(({ state }) => state.tag), ["deleted", "present", "merged-into"]);
 });
 
