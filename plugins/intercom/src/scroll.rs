@@ -73,7 +73,7 @@ enum Answer {
     Rows(Response),
     /// The scroll is dead, or may be.
     Gone(String),
-    /// Another scroll is open.
+    /// Another scroll is open, so that ours cannot begin.
     Occupied(String),
 }
 
@@ -86,7 +86,7 @@ fn ask(api: &Api<'_>, param: Option<&str>) -> Result<Answer, Error> {
     };
     let message = format!("status {}: {}", response.status, response.excerpt());
     Ok(match response.status {
-        400 if Refusal::of(&response).is("scroll_exists") => Answer::Occupied(message),
+        400 if param.is_none() && Refusal::of(&response).is("scroll_exists") => Answer::Occupied(message),
         400 | 404 | 408 | 500..=599 if param.is_some() => Answer::Gone(message),
         _ => Answer::Rows(failure::checked(response)?),
     })

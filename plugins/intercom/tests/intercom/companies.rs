@@ -76,6 +76,23 @@ fn a_fault_in_the_middle_begins_the_scan_again_after_the_scroll_has_died() {
 }
 
 #[test]
+fn a_scroll_that_is_said_to_exist_while_ours_goes_on_is_dead_and_what_it_gave_is_not_lost() {
+    // Refused after 200 companies: these are all of them, or there are more.
+    for (companies, rewinds) in [(200, 0), (500, 1)] {
+        let mut mini = Mini::new("companies");
+        mini.write(1..=companies, "old");
+        mini.world().before_each(|request, world| {
+            if request == 4 {
+                world.answers = vec![refused(400, "scroll_exists", "scroll already exists for this workspace")];
+            }
+        });
+        mini.sync();
+        assert_eq!(mini.rewinds, rewinds);
+        mini.assert_truth();
+    }
+}
+
+#[test]
 fn a_page_that_a_retry_skipped_deletes_nobody() {
     let mut mini = Mini::synced("companies", 1_000);
     mini.pass(HOUR);
