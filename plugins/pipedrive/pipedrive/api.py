@@ -91,6 +91,8 @@ class Answer:
 
 
 def _checked(response: syncline.Response) -> syncline.Response:
+    if 200 <= response.status < 300:
+        return response
     message = f"status {response.status}: {response.excerpt()}"
     if response.status == 402:
         raise syncline.Forbidden(f"the account is not active; {message}")

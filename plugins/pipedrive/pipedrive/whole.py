@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 
 import syncline
 
-from .api import MOST, Answer, Api, records
+from .api import Api, records
 from .objects import Object
 
 _VERSION = 2
@@ -74,28 +74,19 @@ def _paged(api: Api, object: Object, at: _Place) -> syncline.Page:
 
 
 def _again(at: _Place, limit: int) -> syncline.CursorExpired:
-    return syncline.CursorExpired(_Place(limit=min(limit, MOST), restarts=(at.restarts or 0) + 1).encode())
+    return syncline.CursorExpired(_Place(limit=limit, restarts=(at.restarts or 0) + 1).encode())
 
 
 def _unpaged(api: Api, object: Object, after: int | None) -> syncline.Page:
     """One answer with everything, handed on in parts that the host takes."""
     answer = api.list_v1(object.lists[0], object.query)
-    ids = [row.value.get("id") for row in answer.rows]
-    if not all(type(id) is int for id in ids):
+    if not all(type(row.value.get("id")) is int for row in answer.rows):
         raise answer.response.unexpected("an id that is no number")
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    rest = [answer.rows[at] for at in order if after is None or ids[at] > after]
-    part = _part(answer, rest)
+    rest = [record for record in records(answer) if after is None or int(record.id) > after]
+    rest.sort(key=lambda record: int(record.id))
+    part = rest[:_PAGE]
+    while len(part) > 1 and not syncline.Page.more(part, "").fits():
+        part = part[: len(part) // 2]
     if len(part) < len(rest):
-        return syncline.Page.more(part, _Place(after=rest[len(part) - 1].value["id"]).encode())
+        return syncline.Page.more(part, _Place(after=int(part[-1].id)).encode())
     return syncline.Page.done(part, _Place().encode()).pass_complete()
-
-
-def _part(answer: Answer, rows: list[syncline.Row]) -> list[syncline.Interaction]:
-    size = min(len(rows), _PAGE)
-    while True:
-        answer.rows = rows[:size]
-        page = syncline.Page.more(records(answer), "")
-        if size <= 1 or page.fits():
-            return page.interactions
-        size //= 2
