@@ -203,3 +203,13 @@ class Case(unittest.TestCase):
         if landed is not None:
             landed.update(reading.landed())
         return reading
+
+    def read_twice(self, object, before, **options):
+        """What landed after a run with `before` called before every answer, and another one in peace."""
+        landed = {}
+        self.mini.before = before
+        first = self.read(object, landed=landed, **options)
+        self.mini.before = lambda request: None
+        self.mini.advance(600)
+        self.read(object, first.cursor, landed)
+        return landed

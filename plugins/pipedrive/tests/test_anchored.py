@@ -53,12 +53,7 @@ class Anchored(Case):
             self.mini.advance(1)
             self.mini.change("notes", asked)
 
-        self.mini.before = edit
-        landed = {}
-        first = self.read("notes", landed=landed, page_size=10)
-        self.mini.before = lambda request: None
-        self.mini.advance(600)
-        self.read("notes", first.cursor, landed)
+        landed = self.read_twice("notes", edit, page_size=10)
         self.assertEqual(stamps(landed), self.mini.truth("notes"))
 
     def test_a_pass_ends_although_changes_never_do(self):

@@ -56,12 +56,7 @@ class Windows(Case):
             self.mini.change("organizations", 150 - asked)
             self.mini.change("organizations", asked)
 
-        self.mini.before = change
-        landed = {}
-        first = self.read("organizations", landed=landed, page_size=10)
-        self.mini.before = lambda request: None
-        self.mini.advance(600)
-        self.read("organizations", first.cursor, landed)
+        landed = self.read_twice("organizations", change, page_size=10)
         self.assertEqual(stamps(landed), self.mini.truth("organizations"))
 
     def test_a_window_is_closed_and_never_newer_than_what_has_settled(self):
@@ -172,12 +167,7 @@ class Deals(Case):
             self.mini.change("deals", 41 - asked, is_archived=True)
             self.mini.change("deals", max(1, asked - 5), is_archived=False)
 
-        self.mini.before = archive
-        landed = {}
-        first = self.read("deals", landed=landed, page_size=5)
-        self.mini.before = lambda request: None
-        self.mini.advance(600)
-        self.read("deals", first.cursor, landed)
+        landed = self.read_twice("deals", archive, page_size=5)
         self.assertEqual(stamps(landed), self.mini.truth("deals"))
         archived = {str(id) for id, row in self.mini.records["deals"].items() if row["is_archived"]}
         self.assertEqual({id for id, record in landed.items() if json.loads(record.data)["is_archived"]}, archived)
