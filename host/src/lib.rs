@@ -3,7 +3,7 @@
 //!
 //! Modules point one way only: [`domain`] (pure) <- `store`, `queue`, `connector`, `egress`, `secrets` (one outside thing
 //! each) <- `schedule`, `retrieve`, `process` (the three stages) <- `api`, `app`, `cli`. Beside the
-//! stages stands `kit`: what connector authors prove their work with.
+//! stages stands `kit`: what connector authors prove their work with. `points` are places that tests hold on to.
 
 pub mod api;
 pub mod app;
@@ -13,6 +13,7 @@ pub mod connector;
 pub mod domain;
 pub mod egress;
 pub mod kit;
+pub mod points;
 pub mod process;
 pub mod queue;
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{ObjectId, chain};
+use crate::points::point;
 use crate::queue::{Delivery, Message, MessageError, QueueName, Receiver};
 use crate::store::landing::{Landed, Landing, Reject, place};
 use crate::store::{Store, StoreError};
@@ -99,6 +100,7 @@ impl Processor {
 
     /// Lands what a set of messages points at, and deletes those that are done with.
     async fn handle(&self, deliveries: Vec<Delivery>) {
+        point!("receive bells", after);
         let mut done = Vec::with_capacity(deliveries.len());
         let mut objects = HashSet::new();
         let mut failed = HashSet::new();
@@ -122,9 +124,11 @@ impl Processor {
                 Err(error) => refuse(&delivery, &error.to_string(), &mut done),
             }
         }
+        point!("delete bells", before);
         if let Err(error) = self.queue.delete(QueueName::Process, &done).await {
             tracing::warn!(error = %chain(&error), "could not delete process jobs, they will come again");
         }
+        point!("delete bells", after);
     }
 
     /// Lands everything that is committed of an object.

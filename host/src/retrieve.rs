@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::connector::Catalog;
 use crate::domain::{Outcome, chain};
 use crate::egress::{Gate, RequestBudget};
+use crate::points::point;
 use crate::queue::{Bell, Delivery, Message, MessageError, QueueName, Receiver};
 use crate::store::runs::{Claim, Lease};
 use crate::store::{Store, StoreError};
@@ -119,7 +120,10 @@ impl Retriever {
                 received = self.queue.receive(QueueName::Retrieve, free.len(), self.options.wait) => received,
             };
             match received {
-                Ok(deliveries) => self.accept(deliveries, free, &tasks).await,
+                Ok(deliveries) => {
+                    point!("receive jobs", after);
+                    self.accept(deliveries, free, &tasks).await;
+                }
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "cannot receive retrieve jobs, will try again");
                     tokio::time::sleep(AFTER_FAILURE).await;
@@ -174,11 +178,14 @@ impl Retriever {
                 }
             }
         }
-        if !done.is_empty()
-            && let Err(error) = self.queue.delete(QueueName::Retrieve, &done).await
-        {
+        if done.is_empty() {
+            return;
+        }
+        point!("delete jobs", before);
+        if let Err(error) = self.queue.delete(QueueName::Retrieve, &done).await {
             tracing::warn!(error = %chain(&error), "could not delete retrieve jobs, they will come again");
         }
+        point!("delete jobs", after);
     }
 
     async fn decide(&self, delivery: &Delivery) -> Decision {

@@ -121,7 +121,9 @@ macro_rules! write {
                     let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
                     let done: Result<_, $crate::store::StoreError> = $body;
                     let done = done?;
+                    $crate::points::point!($operation, before);
                     $tx.commit().await.during($operation)?;
+                    $crate::points::point!($operation, after);
                     Ok(done)
                 }
                 $crate::store::Backend::Sqlite { write, .. } => {
@@ -130,7 +132,9 @@ macro_rules! write {
                     let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
                     let done: Result<_, $crate::store::StoreError> = $body;
                     let done = done?;
+                    $crate::points::point!($operation, before);
                     $tx.commit().await.during($operation)?;
+                    $crate::points::point!($operation, after);
                     Ok(done)
                 }
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Bell, Outgoing, QueueName, Sender};
+use crate::points::point;
 use crate::store::{Store, StoreError};
 
 /// Rows taken at once: ten full batches of ten.
@@ -75,8 +76,10 @@ pub async fn send_ready(store: &Store, sender: &dyn Sender, queue: QueueName) ->
             dedup: format!("{}-{}", row.dedup, row.id),
         })
         .collect();
+    point!("send", before);
     match sender.send(queue, &messages).await {
         Ok(accepted) => {
+            point!("send", after);
             metrics::counter!("syncline_queue_sent_total", "queue" => queue.as_str()).increment(accepted.len() as u64);
             let done: Vec<(i64, i64)> =
                 accepted.iter().filter_map(|index| rows.get(*index)).map(|row| (row.id, row.attempts)).collect();

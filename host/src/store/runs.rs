@@ -14,6 +14,7 @@ use super::schedule::RING_RUNS;
 use super::sql::{Sql, id_list, sql};
 use super::{Backend, Store, StoreError, again, read, write};
 use crate::domain::{Cursor, ObjectId, Outcome, RunId};
+use crate::points::point;
 
 /// What a worker holds while it works on a run: quoted in every write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -138,6 +139,7 @@ impl Store {
                         FROM batch, fenced
                     )
                     SELECT cursor_seq FROM fenced";
+                point!("commit a page", before);
                 let seq: Option<i64> = again!(async {
                     sqlx::query_scalar(COMMIT)
                         .bind(lease.object.0)
@@ -156,6 +158,7 @@ impl Store {
                         .await
                         .during("commit a page")
                 })?;
+                point!("commit a page", after);
                 Ok(seq.ok_or(Fenced))
             }
             Backend::Sqlite { .. } => {

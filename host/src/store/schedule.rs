@@ -9,6 +9,7 @@ use super::outbox::millis;
 use super::sql::{Sql, id_list, sql};
 use super::{Backend, Store, StoreError, again, read, write};
 use crate::domain::schedule::DEFAULT_INTERVAL;
+use crate::points::point;
 
 #[cfg(test)]
 mod tests;
@@ -106,6 +107,7 @@ impl Store {
     pub async fn dispatch_due(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
         match &self.backend {
             Backend::Postgres(pool) => {
+                point!("dispatch", before);
                 let done = again!(async {
                     sqlx::query(DISPATCH.postgres)
                         .bind(i64::from(limit))
@@ -115,6 +117,7 @@ impl Store {
                         .await
                         .during("dispatch")
                 })?;
+                point!("dispatch", after);
                 Ok(done.rows_affected())
             }
             Backend::Sqlite { .. } => self.dispatch_due_sqlite(limit, throttle).await,

@@ -1,0 +1,88 @@
+//! Named places at which a test can have this process die, or another one go first.
+//!
+//! Every write transaction passes two of them (`commit a page/before`, `commit a page/after`), and so does every effect
+//! outside the database: a send, a receive, a delete, a call of a connector. Builds without debug assertions hold none.
+//!
+//! - `SYNCLINE_CRASH_AT=NAME[#N]` in the environment ends the process, without any goodbye, when it passes the place of
+//!   that name for the N-th time (the first, unless told).
+//! - `SYNCLINE_POINTS_FILE=PATH` notes there each place once, when it is first passed, a line each.
+//! - [`install`] hands every passing to a [`Hook`] of this process, which may hold it up for as long as it likes.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+
+/// Passes a place: `point!("commit a page", before)`. Nothing at all in builds without debug assertions.
+macro_rules! point {
+    ($operation:expr, $side:ident) => {
+        #[cfg(debug_assertions)]
+        $crate::points::pass(concat!($operation, "/", stringify!($side))).await
+    };
+}
+pub(crate) use point;
+
+/// Is told of every passing.
+#[async_trait]
+pub trait Hook: Send + Sync {
+    /// The task that calls passes this place, and goes on when the answer comes.
+    async fn pass(&self, place: &'static str);
+}
+
+static HOOK: OnceLock<Box<dyn Hook>> = OnceLock::new();
+
+/// Hands every passing from now on to this hook. The first one stays: false if there was one.
+pub fn install(hook: Box<dyn Hook>) -> bool {
+    HOOK.set(hook).is_ok()
+}
+
+/// What the environment asks for.
+struct Armed {
+    /// Where to end, and the passing at which.
+    crash: Option<(String, u64)>,
+    /// Where to note what was passed.
+    notes: Option<std::path::PathBuf>,
+    passed: AtomicU64,
+    noted: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Armed {
+    fn from_environment() -> Self {
+        let crash = std::env::var("SYNCLINE_CRASH_AT").ok().map(|wish| match wish.rsplit_once('#') {
+            Some((name, times)) if times.parse::<u64>().is_ok() => (name.to_owned(), times.parse().unwrap_or(1)),
+            _ => (wish, 1),
+        });
+        Self {
+            crash,
+            notes: std::env::var_os("SYNCLINE_POINTS_FILE").map(Into::into),
+            passed: AtomicU64::new(0),
+            noted: Mutex::new(BTreeSet::new()),
+        }
+    }
+
+    fn pass(&self, place: &'static str) {
+        if let Some(path) = &self.notes
+            && self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(place)
+            && let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path)
+        {
+            let _ = writeln!(file, "{place}");
+        }
+        if let Some((name, times)) = &self.crash
+            && name == place
+            && self.passed.fetch_add(1, Ordering::SeqCst) + 1 == *times
+        {
+            std::process::abort();
+        }
+    }
+}
+
+/// What [`point!`] becomes in builds with debug assertions.
+pub async fn pass(place: &'static str) {
+    static ARMED: OnceLock<Armed> = OnceLock::new();
+    ARMED.get_or_init(Armed::from_environment).pass(place);
+    if let Some(hook) = HOOK.get() {
+        hook.pass(place).await;
+    }
+}
