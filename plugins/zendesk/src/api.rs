@@ -37,6 +37,15 @@ impl<'c> Api<'c> {
         self.ctx.get(format!("{}/{path}", self.base))
     }
 
+    /// The same for a page of a list: so many rows behind a token of an earlier page, or the first ones.
+    pub(crate) fn list(&self, path: &str, rows: u32, after: Option<&str>) -> RequestBuilder<'c> {
+        let request = self.get(path).query("page[size]", rows.to_string());
+        match after {
+            Some(after) => request.query("page[after]", after),
+            None => request,
+        }
+    }
+
     /// Sends a request and takes a success only.
     pub(crate) fn send(request: RequestBuilder<'_>) -> Result<Response, Failure> {
         checked(request.send()?)

@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::cursor::{Crowd, Since, Tickets};
 use crate::failure::Failure;
 use crate::fitting::bytes;
-use crate::list::ROWS;
+use crate::list::{self, ROWS};
 use crate::objects::{Object, WayOut};
 use crate::record::{self, Commented};
 use crate::since::begin;
@@ -41,39 +41,24 @@ pub(crate) fn enter(api: &Api<'_>, object: &Object, way_out: WayOut, second: u64
     ));
     match way_out {
         WayOut::List => Since::List(Crowd { second, after: None, restarts: 0 }),
-        WayOut::Tickets => Since::Tickets(Tickets {
-            second,
-            after: None,
-            ended: false,
-            queue: Vec::new(),
-            comments_after: None,
-            restarts: 0,
-        }),
+        WayOut::Tickets => Since::Tickets(Tickets { second, ..Tickets::default() }),
     }
 }
 
 /// Reads a page of the list.
 pub(crate) fn list(api: &Api<'_>, object: &Object, at: Crowd) -> Result<Page, Error> {
-    let mut request = api.get(&format!("{}.json", object.name)).query("page[size]", ROWS.to_string());
-    if let Some(after) = &at.after {
-        request = request.query("page[after]", after);
-    }
-    let response = match Api::send(request) {
-        Ok(response) => response,
+    let path = format!("{}.json", object.name);
+    let (records, after) = match list::rows(api, &path, object, ROWS, at.after.as_deref()) {
+        Ok(page) => page,
         Err(Failure::Lost(_)) if at.after.is_some() => {
             let again = Since::List(Crowd { after: None, restarts: at.restarts + 1, ..at });
             return Err(Error::CursorExpired(Some(cursor::encode(&again))));
         }
         Err(failure) => return Err(failure.into()),
     };
-    let answer = Answer::parse(&response)?;
-    let mut records = Vec::new();
-    for row in answer.rows(object.key)? {
-        (object.read)(row, &mut records)?;
-    }
     Ok(Page::more(
         records,
-        match answer.next()? {
+        match after {
             Some(after) => cursor::encode(&Since::List(Crowd { after: Some(after), ..at })),
             None => begin(at.second + 1),
         },
@@ -92,9 +77,7 @@ pub(crate) fn tickets(api: &Api<'_>, mut at: Tickets) -> Result<Page, Error> {
         match step {
             Ok(()) => {}
             Err(Failure::Lost(_)) => {
-                let (second, restarts) = (at.second, at.restarts + 1);
-                let again =
-                    Tickets { second, restarts, after: None, ended: false, queue: Vec::new(), comments_after: None };
+                let again = Tickets { second: at.second, restarts: at.restarts + 1, ..Tickets::default() };
                 return Err(Error::CursorExpired(Some(cursor::encode(&Since::Tickets(again)))));
             }
             Err(failure) => return Err(failure.into()),
@@ -129,10 +112,7 @@ fn more_tickets(api: &Api<'_>, at: &mut Tickets) -> Result<(), Failure> {
 }
 
 fn comments(api: &Api<'_>, at: &mut Tickets, ticket: u64, records: &mut Vec<Interaction>) -> Result<(), Failure> {
-    let mut request = api.get(&format!("tickets/{ticket}/comments.json")).query("page[size]", COMMENTS.to_string());
-    if let Some(after) = &at.comments_after {
-        request = request.query("page[after]", after);
-    }
+    let request = api.list(&format!("tickets/{ticket}/comments.json"), COMMENTS, at.comments_after.as_deref());
     at.comments_after = match Api::send(request) {
         Ok(response) => {
             let answer = Answer::parse(&response)?;

@@ -63,7 +63,7 @@ pub(crate) struct Crowd {
 }
 
 /// A second that holds more events than a page, and the tickets that changed since.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tickets {
     /// The second.
     pub(crate) second: u64,

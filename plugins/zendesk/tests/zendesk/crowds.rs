@@ -62,6 +62,21 @@ fn a_second_too_large_for_the_largest_page_is_finished_from_the_list_as_well() {
 }
 
 #[test]
+fn a_list_too_large_for_an_answer_is_asked_for_with_fewer_rows() {
+    let mut mini = Mini::new("organizations");
+    mini.config = json!({"subdomain": "birch", "page_size": 10});
+    for id in 1..=200 {
+        mini.world().write("organizations", id, &"x".repeat(5_000));
+    }
+    mini.world().body_cap = 400_000;
+    mini.pass(2 * MINUTE);
+    mini.sync();
+    mini.assert_truth();
+    let sizes: Vec<String> = mini.asked("page[size]").into_iter().flatten().collect();
+    assert_eq!(sizes[..4], ["100", "25", "100", "25"]);
+}
+
+#[test]
 fn changes_during_the_way_out_are_met_by_the_export_after_it() {
     let mut mini = crowded(1_500);
     mini.world().before_each(|request, world| {
