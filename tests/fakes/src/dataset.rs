@@ -331,6 +331,12 @@ impl Table {
         content::value(self.provider, self.seed, field, (record.seq, record.revision), self.peers)
     }
 
+    /// The same by the field's name; null if the object has no such field.
+    pub fn named(&self, name: &str, record: &Record) -> Value {
+        let field = self.object.fields.iter().find(|field| field.name == name);
+        field.map_or(Value::Null, |field| self.value(field, record))
+    }
+
     /// A live record by number.
     pub fn live(&self, seq: u32) -> Option<&Record> {
         self.rows.get(seq as usize).filter(|record| record.state == State::Live)

@@ -242,10 +242,8 @@ impl Request<'_> {
 
 /// In order of name. A name never changes here, but a record that goes moves all behind it to the left.
 fn by_name<'a>(table: &'a Table, records: impl Iterator<Item = &'a Record>) -> Vec<&'a Record> {
-    let field = table.object.fields.iter().find(|field| field.name == "name");
-    let name = |record: &Record| field.map(|field| table.value(field, record).to_string());
     let mut records: Vec<&Record> = records.filter(|record| !matches!(record.state, State::Merged { .. })).collect();
-    records.sort_by_cached_key(|record| (name(record), record.seq));
+    records.sort_by_cached_key(|record| (table.named("name", record).to_string(), record.seq));
     records
 }
 

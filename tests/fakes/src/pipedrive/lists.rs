@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     content::{number, numeric_id, opaque, unwrap_opaque},
-    dataset::{Record, Table},
+    dataset::{Record, State, Table},
     reply::{self, Call},
     shared::{Account, Shared},
 };
@@ -84,7 +84,7 @@ pub(super) fn list(
     };
     let ids = pairs.get("ids").map(|ids| ids.split(',').filter_map(|id| id.trim().parse().ok()).collect());
     let status = pairs.get("status").map_or("open,won,lost", String::as_str);
-    let archived = call.path.ends_with("/archived");
+    let archived = call.segments().last() == Some(&"archived");
     let wanted = Wanted { archived, status: status.split(',').collect(), ids };
     let after = pairs.get("cursor").map(|token| after(token, &pairs)).transpose()?;
 
@@ -155,10 +155,9 @@ pub(super) fn by_number(
     let pairs = call.pairs();
     known(&pairs, &["start", "limit", "sort", "updated_since", "api_token"])?;
     let (start, limit, since) = (counted(&pairs, "start", 0)?, limit(&pairs)?, bound(&pairs, "updated_since")?);
-    let wanted = Wanted { archived: false, status: Vec::new(), ids: None };
     let inside = |record: &&Record| since.is_none_or(|since| record.stamp_ms >= since);
-    let mut rows: Vec<&Record> =
-        table.views(now).filter(inside).filter(|record| wanted.shows(table, record, now)).collect();
+    let live = |record: &&Record| record.state == State::Live;
+    let mut rows: Vec<&Record> = table.views(now).filter(inside).filter(live).collect();
     match pairs.get("sort").map(String::as_str) {
         None => {}
         Some("update_time ASC") => rows.sort_by_key(|record| (record.stamp_ms, record.seq)),

@@ -61,10 +61,15 @@ pub(super) fn row(table: &Table, record: &Record) -> Map<String, Value> {
     if !matches!(name, "notes" | "leads") {
         row.insert("is_deleted".to_owned(), json!(!live));
     }
-    if name == "deals" && !live {
-        row.insert("status".to_owned(), json!("deleted"));
+    if name == "deals" {
+        row.insert("status".to_owned(), status(table, record));
     }
     row
+}
+
+/// The status of a deal: one that is gone is deleted, whatever its field says.
+fn status(table: &Table, record: &Record) -> Value {
+    if record.state == State::Live { table.named("status", record) } else { json!("deleted") }
 }
 
 /// What a list is asked for beside its order and its bounds.
@@ -84,12 +89,11 @@ impl Wanted<'_> {
             return false;
         }
         if table.object.name != "deals" {
-            return record.state == State::Live || table.object.people;
+            return record.state == State::Live;
         }
-        let row = row(table, record);
-        let says = |name: &str| row.get(name).cloned().unwrap_or_default();
-        let archived = says("is_archived") == json!(true);
-        let listed = self.status.iter().any(|status| says("status") == json!(status));
+        let archived = table.named("is_archived", record) == json!(true);
+        let status = status(table, record);
+        let listed = self.status.iter().any(|wanted| status == json!(wanted));
         let forgotten = matches!(record.state, State::Deleted { at_ms } if at_ms < now - DELETED_MS);
         archived == self.archived && listed && !forgotten
     }
