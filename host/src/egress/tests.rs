@@ -9,10 +9,10 @@ mod redirects;
 pub(crate) mod stub;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::domain::http::{Http as _, HttpError, Request, Response};
@@ -87,21 +87,25 @@ impl World {
         Gate::new(self.egress.clone(), self.credentials.clone(), self.pauses.clone()).unwrap()
     }
 
-    async fn try_session(&self, gate: &Gate) -> Result<Arc<Session>, OpenError> {
-        let config = json!({});
-        let budget = RequestBudget { per_page: 1000, per_run: 1000, in_flight: 200 };
-        gate.session(SessionSpec {
+    /// A session of this integration: the defaults, without a configuration or a tape.
+    pub(crate) fn spec(&self) -> SessionSpec<'_> {
+        static CONFIG: LazyLock<Json> = LazyLock::new(|| json!({}));
+        SessionSpec {
             integration: INTEGRATION,
             manifest: &self.manifest,
             auth: None,
-            config: &config,
-            budget,
+            config: &CONFIG,
+            budget: RequestBudget::default(),
             tape: None,
-        })
-        .await
+        }
     }
 
-    async fn session(&self) -> Arc<Session> {
+    async fn try_session(&self, gate: &Gate) -> Result<Arc<Session>, OpenError> {
+        let budget = RequestBudget { per_page: 1000, per_run: 1000, in_flight: 200 };
+        gate.session(SessionSpec { budget, ..self.spec() }).await
+    }
+
+    pub(crate) async fn session(&self) -> Arc<Session> {
         self.try_session(&self.gate()).await.unwrap()
     }
 }

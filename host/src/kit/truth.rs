@@ -98,11 +98,19 @@ fn difference(truth: &Truth, row: &Landed, deletes: DeleteMode) -> Option<String
     {
         return Some(format!("has the stamp {:?}, and was last changed at {right} ms", row.updated_at));
     }
-    let data: Map<String, Json> = serde_json::from_str(&row.data).unwrap_or_default();
+    wrong_field(&row.data, &truth.data)
+}
+
+/// In words, the first field of what landed, a JSON object, that is another than the truth's field of that name. A
+/// connector may land fewer fields, and fields that the truth does not speak of.
+#[must_use]
+pub fn wrong_field(landed: &str, truth: &Map<String, Json>) -> Option<String> {
+    let data: Map<String, Json> = serde_json::from_str(landed).unwrap_or_default();
     // Some providers keep a record's fields in an object of their own.
     let fields = data.get("properties").and_then(Json::as_object).unwrap_or(&data);
-    let wrong = fields.iter().find(|(name, value)| truth.data.get(*name).is_some_and(|right| !same(value, right)))?;
-    Some(format!("has {} = {}, and should have {:?}", wrong.0, wrong.1, truth.data.get(wrong.0)))
+    let (name, value) =
+        fields.iter().find(|(name, value)| truth.get(*name).is_some_and(|right| !same(value, right)))?;
+    Some(format!("has {name} = {value}, and should have {:?}", truth.get(name)))
 }
 
 /// Values agree, or are two spellings of one time.
@@ -114,7 +122,9 @@ fn same(landed: &Json, right: &Json) -> bool {
         }
 }
 
-fn stamp_ms(text: &str) -> Option<i64> {
+/// A time as providers spell it, in milliseconds since 1970; none if it is no time.
+#[must_use]
+pub fn stamp_ms(text: &str) -> Option<i64> {
     chrono::DateTime::parse_from_rfc3339(text)
         .or_else(|_| chrono::DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .ok()

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use syncline::domain::ObjectId;
+use syncline::kit::truth::{stamp_ms, wrong_field};
 use syncline::store::feed::InteractionRow;
 
 use super::Rig;
@@ -125,25 +125,5 @@ fn difference(truth: &Truth, row: &InteractionRow) -> Option<String> {
     if truth.stamp_ms.is_some() && landed_ms != truth.stamp_ms {
         return Some(format!("has stamp {:?}, should have {:?}", row.provider_updated_at, truth.stamp));
     }
-    let data: Map<String, Value> = serde_json::from_str(row.data.as_str().unwrap_or("{}")).unwrap_or_default();
-    // HubSpot keeps a record's fields in `properties`, Salesforce at the top.
-    let fields = data.get("properties").and_then(Value::as_object).unwrap_or(&data);
-    let wrong = fields.iter().find(|(name, value)| truth.data.get(*name).is_some_and(|right| !same(value, right)))?;
-    Some(format!("{} is {}, should be {:?}", wrong.0, wrong.1, truth.data.get(wrong.0)))
-}
-
-/// Values agree, or are two spellings of one time.
-fn same(landed: &Value, right: &Value) -> bool {
-    landed == right
-        || match (landed.as_str().and_then(stamp_ms), right.as_str().and_then(stamp_ms)) {
-            (Some(landed), Some(right)) => landed == right,
-            _ => false,
-        }
-}
-
-fn stamp_ms(text: &str) -> Option<i64> {
-    chrono::DateTime::parse_from_rfc3339(text)
-        .or_else(|_| chrono::DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
-        .ok()
-        .map(|time| time.timestamp_millis())
+    wrong_field(row.data.as_str().unwrap_or("{}"), &truth.data)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::super::{CallContext, CallLimits, CallReport, GuestLog, LogLevel};
 use super::{context, shared};
@@ -161,14 +161,7 @@ impl Site {
     async fn context(&self, integration: i64, budget: RequestBudget) -> CallContext {
         let integration = crate::domain::IntegrationId(INTEGRATION.0 + integration);
         self.world.credentials.set(integration, &[("token", CANARY)]);
-        let spec = SessionSpec {
-            integration,
-            manifest: &self.world.manifest,
-            auth: None,
-            config: &json!({}),
-            budget,
-            tape: None,
-        };
+        let spec = SessionSpec { integration, budget, ..self.world.spec() };
         let (cx, _) = context(CallLimits::default());
         CallContext { http: self.gate.session(spec).await.unwrap(), ..cx }
     }

@@ -153,15 +153,7 @@ async fn a_request_whose_time_is_over_is_written_down_as_well() {
     let stub = Stub::start(|_| late(&[(2000, "HTTP/1.1 200 OK\r\n\r\n")])).await;
     let world = World::bearer().route("api.acme.test", &stub);
     let recorder = Arc::new(Recorder::default());
-    let config = json!({});
-    let spec = SessionSpec {
-        integration: INTEGRATION,
-        manifest: &world.manifest,
-        auth: None,
-        config: &config,
-        budget: RequestBudget::default(),
-        tape: Some(Arc::clone(&recorder) as _),
-    };
+    let spec = SessionSpec { tape: Some(Arc::clone(&recorder) as _), ..world.spec() };
     let session = world.gate().session(spec).await.unwrap();
     let url = format!("https://api.acme.test/?q={CANARY}");
     let answer = session.send(Request { timeout_ms: Some(50), ..get(&url) }).await;

@@ -85,16 +85,8 @@ async fn odd_but_valid_urls_are_sent_as_they_are() {
 async fn budgets_end_a_page_and_a_run() {
     let stub = Stub::start(|_| reply(200, &[], "12345")).await;
     let world = World::bearer().route("api.acme.test", &stub);
-    let config = json!({});
     let budget = RequestBudget { per_page: 2, per_run: 3, in_flight: 1 };
-    let spec = SessionSpec {
-        integration: INTEGRATION,
-        manifest: &world.manifest,
-        auth: Some("default"),
-        config: &config,
-        budget,
-        tape: None,
-    };
+    let spec = SessionSpec { auth: Some("default"), budget, ..world.spec() };
     let session = world.gate().session(spec).await.unwrap();
     let url = "https://api.acme.test/";
     for spent in [false, false, true, true] {
@@ -127,17 +119,8 @@ async fn a_session_says_what_is_missing() {
     let error = config.try_session(&config.gate()).await.map(|_| ()).unwrap_err();
     assert!(matches!(error, OpenError::Hosts(patterns::PatternError::Missing { .. })), "{error}");
 
-    let gate = config.gate();
-    let none = json!({});
-    let spec = SessionSpec {
-        integration: INTEGRATION,
-        manifest: &config.manifest,
-        auth: Some("sso"),
-        config: &none,
-        budget: RequestBudget::default(),
-        tape: None,
-    };
-    let error = gate.session(spec).await.map(|_| ()).unwrap_err();
+    let spec = SessionSpec { auth: Some("sso"), ..config.spec() };
+    let error = config.gate().session(spec).await.map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), "connector \"acme\" has no auth scheme \"sso\"; it has \"default\"");
 }
 
