@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::config::sections::QueueKind;
 use crate::connector::{Catalog, Engine};
 use crate::domain::chain;
-use crate::egress::{CredentialStore, EgressConfig, Gate, PauseStore};
+use crate::egress::{EgressConfig, Gate};
 use crate::process::Processor;
 use crate::queue::sqs::SqsQueue;
 use crate::queue::{Bell, EmbeddedQueue, QueueName, Receiver, Sender, relay};
@@ -81,19 +81,7 @@ pub fn keeper(config: &Config, store: &Store) -> anyhow::Result<Keeper> {
 /// When the egress configuration does not hold or TLS cannot be set up.
 pub fn gate(config: &Config, keeper: &Keeper) -> anyhow::Result<Arc<Gate>> {
     let keeper = Arc::new(keeper.clone());
-    gate_over(config, Arc::clone(&keeper) as _, keeper)
-}
-
-/// The egress gate over credentials and pauses that are kept somewhere else.
-///
-/// # Errors
-/// When the egress configuration does not hold or TLS cannot be set up.
-pub fn gate_over(
-    config: &Config,
-    credentials: Arc<dyn CredentialStore>,
-    pauses: Arc<dyn PauseStore>,
-) -> anyhow::Result<Arc<Gate>> {
-    Ok(Arc::new(Gate::new(settings::egress(config)?, credentials, pauses)?))
+    Ok(Arc::new(Gate::new(settings::egress(config)?, Arc::clone(&keeper) as _, keeper)?))
 }
 
 /// How the egress gate is set.

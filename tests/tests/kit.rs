@@ -19,6 +19,7 @@ fn syncline() -> Command {
     // Compiled components are kept from run to run.
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/kit");
     command.stdin(Stdio::null()).env("TOKEN", "birch-token").env("SYNCLINE__HOST__DATA_DIR", data);
+    command.env_remove("SYNCLINE_CONFIG");
     command
 }
 
@@ -38,9 +39,9 @@ fn told(command: &mut Command) -> Output {
     output
 }
 
-fn record(out: &Path, more: &[&str]) {
+fn record(out: &Path, page_size: &str, more: &[&str]) {
     let mut command = syncline();
-    command.args(["connector", "record"]).arg(birch()).args(["people", "--pages", "0", "--page-size", "25"]);
+    command.args(["connector", "record"]).arg(birch()).args(["people", "--pages", "0", "--page-size", page_size]);
     command.args(["--secret", "token=env:TOKEN", "--provider"]).arg(description()).arg("--out").arg(out).args(more);
     told(&mut command);
 }
@@ -53,7 +54,7 @@ fn replay(cassette: &Path) -> Output {
 fn a_cassette_replays_to_the_same_bytes_every_time_and_needs_no_provider() {
     let dir = tempfile::tempdir().unwrap();
     let cassette = dir.path().join("people.json");
-    record(&cassette, &[]);
+    record(&cassette, "25", &[]);
     let (first, second) = (replay(&cassette), replay(&cassette));
     assert_eq!(first.stdout, second.stdout);
     let lines: Vec<Value> =
@@ -69,7 +70,7 @@ fn a_cassette_replays_to_the_same_bytes_every_time_and_needs_no_provider() {
 fn a_scrubbed_field_is_in_no_file_and_the_cassette_still_replays() {
     let dir = tempfile::tempdir().unwrap();
     let cassette = dir.path().join("people.json");
-    record(&cassette, &["--scrub", "email,name"]);
+    record(&cassette, "25", &["--scrub", "email,name"]);
     let text = std::fs::read_to_string(&cassette).unwrap();
     assert!(!text.contains("firm.test") && text.contains("scrubbed-1"), "an address is still there");
     let replayed = String::from_utf8(replay(&cassette).stdout).unwrap();
@@ -80,7 +81,7 @@ fn a_scrubbed_field_is_in_no_file_and_the_cassette_still_replays() {
 fn what_a_cassette_does_not_hold_is_told_with_the_nearest() {
     let dir = tempfile::tempdir().unwrap();
     let cassette = dir.path().join("people.json");
-    record(&cassette, &[]);
+    record(&cassette, "25", &[]);
     let text = std::fs::read_to_string(&cassette).unwrap().replace("limit=25", "limit=24");
     std::fs::write(&cassette, text).unwrap();
     let output =
@@ -89,6 +90,42 @@ fn what_a_cassette_does_not_hold_is_told_with_the_nearest() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("the cassette does not hold GET https://api.birch.example/v1/people?limit=25"), "{said}");
     assert!(said.contains("query `limit`: recorded \"24\", asked \"25\""), "{said}");
+}
+
+/// What a proxy saves of the exchanges of a cassette.
+fn har(cassette: &Path) -> Value {
+    let written: Value = serde_json::from_slice(&std::fs::read(cassette).unwrap()).unwrap();
+    let calls = written["calls"].as_array().unwrap().iter().filter(|call| call["call"] == "fetch");
+    let exchanges = calls.flat_map(|call| call["exchanges"].as_array().unwrap());
+    let entry = |exchange: &Value| {
+        let (request, response) = (&exchange["request"], &exchange["response"]);
+        let pair = |pair: &Value| json!({"name": pair[0], "value": pair[1]});
+        let headers: Vec<Value> = response["headers"].as_array().unwrap().iter().map(pair).collect();
+        json!({
+            "startedDateTime": written["recorded_at"], "time": 1,
+            "request": {"method": request["method"], "url": request["url"], "headers": []},
+            "response": {"status": response["status"], "headers": headers,
+                         "content": {"text": response["body"]["json"].to_string()}},
+        })
+    };
+    json!({"log": {"entries": exchanges.map(entry).collect::<Vec<_>>()}})
+}
+
+#[test]
+fn an_imported_cassette_is_read_by_the_object_that_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cassette, capture, imported) =
+        (dir.path().join("people.json"), dir.path().join("capture.har"), dir.path().join("imported.json"));
+    record(&cassette, "1000", &[]);
+    std::fs::write(&capture, har(&cassette).to_string()).unwrap();
+    told(syncline().args(["connector", "record", "--from-har"]).arg(&capture).arg("--out").arg(&imported));
+    let mut again = syncline();
+    again.args(["connector", "replay"]).arg(&imported).arg("--connector").arg(birch());
+    let unnamed = again.output().unwrap();
+    let said = String::from_utf8(unnamed.stderr).unwrap();
+    assert!(unnamed.status.code() == Some(2) && said.contains("--object NAME"), "{said}");
+    let read = told(again.args(["--object", "people"]));
+    assert_eq!(read.stdout, replay(&cassette).stdout);
 }
 
 /// `%2f` for `%2F`.
@@ -132,7 +169,9 @@ async fn echo(headers: HeaderMap, request: Request) -> (HeaderMap, String) {
     let body = if request.uri().path() == "/v1/me" {
         json!({ "account": token })
     } else {
-        json!({ "people": people, "next": null })
+        // Also as the place of the next page, which becomes a part of the cursor.
+        let next = request.uri().query().is_none_or(|query| !query.contains("after=")).then_some(token);
+        json!({ "people": people, "next": next })
     };
     (answer, body.to_string())
 }

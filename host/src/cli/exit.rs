@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use crate::config::ConfigErrors;
 use crate::config::nearest::nearest;
-use crate::kit::synthetic::OpenError;
 use crate::store::StoreError;
 
 /// How the program ends.
@@ -192,13 +191,10 @@ impl Failure {
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let known: &dyn Any = &error;
-        if let Some(error) = known.downcast_ref::<StoreError>() {
-            return Self::of_store(error);
+        match known.downcast_ref::<StoreError>() {
+            Some(error) => Self::of_store(error),
+            None => Self::new(Exit::Failure, error.to_string()).caused_by(&error),
         }
-        if let Some(OpenError::Description(errors)) = known.downcast_ref::<OpenError>() {
-            return Self::config(errors.clone());
-        }
-        Self::new(Exit::Failure, error.to_string()).caused_by(&error)
     }
 }
 

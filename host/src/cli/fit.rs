@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure};
 use crate::config::nearest::nearest;
 use crate::domain::{AuthKind, AuthScheme, Manifest};
 use crate::egress::field;
+use crate::kit::project::Trial;
 
 /// A connection that fits its connector.
 #[derive(Debug)]
@@ -28,18 +29,28 @@ pub struct Connection {
 /// # Errors
 /// [`Failure`] with everything that is wrong with the configuration, or with the credentials.
 pub fn connection(args: &ConnectionArgs, manifest: &Manifest) -> Result<Connection, Failure> {
-    let config = config(args.config()?, manifest)?;
-    let scheme = scheme(args.auth.as_deref(), manifest)?;
-    let secrets = secrets(&args.secrets, scheme, manifest)?;
+    connection_or(args, &Trial::default(), manifest)
+}
+
+/// The same with what a project says, where the arguments say nothing else.
+///
+/// # Errors
+/// [`Failure`] with everything that is wrong with the configuration, or with the credentials.
+pub fn connection_or(args: &ConnectionArgs, otherwise: &Trial, manifest: &Manifest) -> Result<Connection, Failure> {
+    let mut settings = otherwise.config.clone();
+    settings.extend(args.config()?);
+    let config = config(settings, manifest)?;
+    let scheme = scheme(args.auth.as_deref().or(otherwise.auth.as_deref()), manifest)?;
+    let mut secrets = secrets(&args.secrets, scheme, manifest)?;
+    for (name, value) in &otherwise.secrets {
+        secrets.entry(name.clone()).or_insert_with(|| SecretString::from(value.as_str()));
+    }
     complete(&secrets, scheme, manifest)?;
     Ok(Connection { config, auth: scheme.map(|scheme| scheme.name.clone()).unwrap_or_default(), secrets })
 }
 
 /// Judges a configuration by the connector's schema.
-///
-/// # Errors
-/// [`Failure`] with everything that is wrong.
-pub fn config(config: Map<String, Json>, manifest: &Manifest) -> Result<Json, Failure> {
+fn config(config: Map<String, Json>, manifest: &Manifest) -> Result<Json, Failure> {
     let config = Json::Object(config);
     let schema: Json = serde_json::from_str(&manifest.config_schema)?;
     // The schema was checked when the connector was loaded.

@@ -10,17 +10,14 @@ use super::fit::Connection;
 use crate::app;
 use crate::config::Config;
 use crate::connector::{CallReport, Catalog, Connector, Engine, Pin, ResolveError};
-use crate::domain::{CallError, Cursor, IntegrationId, ObjectType, Page, ProviderError};
+use crate::domain::{CallError, ObjectType, ProviderError};
 use crate::egress::{
     CredentialStore as _, EgressConfig, Gate, MemoryCredentials, MemoryPauses, OpenError, RequestBudget, Session, Tape,
 };
-use crate::kit::line::{self, Line, Setting};
+use crate::kit::line::{self, Line, NOBODY, Setting};
 
 /// Calls that a command makes at once.
 const CALLS: u32 = 2;
-
-/// Whose credentials are in memory.
-const NOBODY: IntegrationId = IntegrationId(0);
 
 /// The engine, as small as a command needs it.
 ///
@@ -121,10 +118,9 @@ impl Probe {
         connector: Arc<Connector>,
         connection: &Connection,
         page_size: u32,
-        tape: Option<Arc<dyn Tape>>,
     ) -> Result<Self, Failure> {
         let egress = app::egress(config).map_err(|error| no_gate(&error))?;
-        Self::over(config, egress, connector, connection, page_size, tape).await
+        Self::over(config, egress, connector, connection, page_size, None).await
     }
 
     /// The same through a gate that is set in another way than the configuration says.
@@ -178,15 +174,6 @@ impl Probe {
     pub async fn discover(&self) -> Result<(Vec<ObjectType>, CallReport), Failure> {
         let (answer, report) = self.line.discover().await;
         Ok((answer.map_err(|error| self.failures().of("discover", &error))?, report))
-    }
-
-    /// Reads a page.
-    ///
-    /// # Errors
-    /// [`Failure`] with what the provider or the connector said.
-    pub async fn fetch(&self, object: &str, cursor: Option<&Cursor>) -> Result<(Page, CallReport), Failure> {
-        let (answer, report) = self.line.fetch(object, cursor).await;
-        Ok((answer.map_err(|error| self.failures().of("fetch", &error))?, report))
     }
 
     /// The credentials in memory as they are now: tokens that the provider gave in the meantime are among them.

@@ -10,6 +10,7 @@ use wasmtime::component::Component;
 
 use super::budget::CallLimits;
 use super::call::{self, Call, CallContext, CallReport};
+use super::catalog::Pin;
 use super::engine::Engine;
 use super::error::LoadError;
 use super::inspect::{Inspection, inspect};
@@ -50,6 +51,12 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
+    /// What tells this build from every other.
+    #[must_use]
+    pub const fn pin(&self) -> Pin {
+        Pin::Digest(self.digest)
+    }
+
     /// Loads a component file without a catalog.
     pub async fn load_file(engine: &Arc<Engine>, path: &Path) -> Result<Arc<Self>, LoadError> {
         let (path, limit) = (path.to_owned(), engine.options().max_component_bytes);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::SyncMode;
+
 /// Where the next fetch continues: opaque text, written by the connector, kept by the host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(pub String);
@@ -75,4 +77,18 @@ pub struct Page {
     pub wait_seconds: Option<u64>,
     /// Whether this page ends a complete reading of the object.
     pub pass_complete: bool,
+}
+
+impl Page {
+    /// Whether the run ends with this page. Whoever asks to wait has more to read.
+    #[must_use]
+    pub const fn ends(&self) -> bool {
+        !self.more && self.wait_seconds.is_none()
+    }
+
+    /// Whether everything has been read with this page, of an object that is read in this mode.
+    #[must_use]
+    pub fn completes(&self, mode: SyncMode) -> bool {
+        self.pass_complete || (self.ends() && mode == SyncMode::Full)
+    }
 }

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::{CallError, Cursor, FaultKind, Page};
+use super::{CallError, Cursor, FaultKind, Outcome, Page};
+
+/// Times that a run may be sent back to an earlier cursor.
+const MOST_REWINDS: u32 = 3;
 
 /// The pages of one run so far.
 #[derive(Debug, Clone)]
@@ -12,13 +15,14 @@ pub struct Progress {
     seen: HashSet<u64>,
     empty_pages: u32,
     most_empty_pages: u32,
+    rewinds: u32,
 }
 
 impl Progress {
     /// A run that begins at this cursor and may have so many empty pages in a row while there is more to read.
     #[must_use]
     pub fn new(from: Option<&Cursor>, most_empty_pages: u32) -> Self {
-        Self { seen: from.into_iter().map(fingerprint).collect(), empty_pages: 0, most_empty_pages }
+        Self { seen: from.into_iter().map(fingerprint).collect(), empty_pages: 0, most_empty_pages, rewinds: 0 }
     }
 
     /// Takes the next page into account.
@@ -40,9 +44,18 @@ impl Progress {
         Ok(())
     }
 
-    /// The run was sent back to an earlier cursor: what came before may come again.
-    pub fn rewound(&mut self) {
+    /// The run is sent back to an earlier cursor: what came before may come again.
+    ///
+    /// # Errors
+    /// How the run ends where it has been sent back too often.
+    pub fn rewound(&mut self) -> Result<(), Outcome> {
+        if self.rewinds == MOST_REWINDS {
+            let message = "the provider keeps forgetting the cursor".to_owned();
+            return Err(Outcome::Failed { class: "cursor-expired".to_owned(), message });
+        }
+        self.rewinds += 1;
         self.seen.clear();
+        Ok(())
     }
 }
 
@@ -66,7 +79,7 @@ mod tests {
         assert!(progress.judge(&page("b", true, None)).is_ok());
         assert!(matches!(progress.judge(&page("a", true, None)), Err(CallError::Fault(FaultKind::Stalled, _))));
         assert!(progress.judge(&page("a", false, None)).is_ok());
-        progress.rewound();
+        progress.rewound().unwrap();
         assert!(progress.judge(&page("a", true, None)).is_ok());
     }
 

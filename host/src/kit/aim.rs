@@ -2,7 +2,8 @@
 
 use url::Url;
 
-use crate::domain::{AuthKind, Manifest, RateHint};
+use super::line::AS_FAST_AS_IT_ANSWERS;
+use crate::domain::{AuthKind, Manifest};
 use crate::egress::EgressConfig;
 use crate::egress::patterns::{PatternError, bind};
 
@@ -27,7 +28,6 @@ pub fn at(
         hosts.map(|host| Ok((bind(host, config)?, origin.clone()))).collect::<Result<_, PatternError>>()?;
     // The operator's own routes come behind: the author asked for this one.
     egress.routes.splice(0..0, routes);
-    let fast = RateHint { requests: 1_000_000, per_seconds: 1, concurrency: 64 };
-    egress.provider_rates.insert(manifest.name.clone(), fast);
+    egress.provider_rates.insert(manifest.name.clone(), AS_FAST_AS_IT_ANSWERS);
     Ok(egress)
 }

@@ -242,6 +242,12 @@ impl Cassette {
         time.and_then(|time| u64::try_from(time.timestamp_millis()).ok()).unwrap_or(0)
     }
 
+    /// How many exchanges it holds.
+    #[must_use]
+    pub fn exchanges(&self) -> usize {
+        self.calls.iter().map(|call| call.exchanges.len()).sum()
+    }
+
     /// The objects that were read.
     #[must_use]
     pub fn objects(&self) -> Vec<&str> {

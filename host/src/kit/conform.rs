@@ -34,7 +34,7 @@ use super::control::{Control, ControlError};
 use crate::connector::Connector;
 use crate::egress::{EgressConfig, GateError, OpenError, RequestBudget};
 use baseline::Truths;
-use report::{Report, Tally};
+use report::{Failure, Report, Tally};
 use stage::Stage;
 
 /// What is to be proved.
@@ -110,17 +110,18 @@ pub async fn prove(subject: &Subject, tell: &mut (dyn FnMut(&str) + Send)) -> Re
     if sources.is_empty() {
         return Err(ConformError::Nothing);
     }
-    let mut control = subject.control.as_ref();
+    let (mut control, mut read) = (subject.control.as_ref(), 0);
     for (cassette, mut truths) in sources {
         let stage = stage.for_cassette(&cassette);
         contract::calls(&stage, &cassette, &mut tally).await;
         let objects = baseline::objects(&stage, &cassette, &subject.objects, &mut truths).await;
+        read += objects.len();
         for baseline in &objects {
             let object = baseline.object.name.as_str();
             tell(&format!("{object}: {} pages, {} requests", baseline.pages.len(), baseline.requests()));
             contract::pages(baseline, &mut tally);
             contract::strangers(&stage, baseline, &mut tally).await;
-            honesty::judge(baseline, baseline.truth.as_ref(), &mut tally);
+            honesty::judge(baseline, &mut tally);
             resume::judge(&stage, baseline, &mut tally).await;
             faults::judge(&stage, baseline, &mut tally).await;
             limits::judge(&stage, baseline, &mut tally).await;
@@ -129,6 +130,10 @@ pub async fn prove(subject: &Subject, tell: &mut (dyn FnMut(&str) + Send)) -> Re
         if let Some(control) = control.take() {
             paging::judge(&stage, control, &mut tally, tell).await?;
         }
+    }
+    if read == 0 && !tally.failed(checks::OBJECTS_FETCHABLE, "") {
+        let why = "no object was read: `discover` lists none, or no cassette holds a page of one";
+        tally.case(checks::OBJECTS_FETCHABLE, "", Err(Failure::new(why)));
     }
     Ok(tally.report(&subject.connector, began.elapsed()))
 }

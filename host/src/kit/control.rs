@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use url::Url;
 
+use super::line::{AS_FAST_AS_IT_ANSWERS, NOBODY};
+use crate::domain::Manifest;
 use crate::domain::http::{Http as _, HttpError, Request};
-use crate::domain::{IntegrationId, Manifest, RateHint};
 use crate::egress::{
     EgressConfig, Gate, GateError, MemoryCredentials, MemoryPauses, OpenError, RequestBudget, Session, SessionSpec,
 };
@@ -53,6 +54,9 @@ pub struct Status {
     pub now_ms: u64,
     /// Every change can be seen by every kind of read.
     pub settled: bool,
+    /// How its knobs stand.
+    #[serde(default)]
+    pub knobs: Map<String, Json>,
 }
 
 /// Why a synthetic provider does not do what it is told.
@@ -112,11 +116,10 @@ impl Control {
         let origin = url.ok_or_else(|| ControlError::Url(origin.to_owned()))?;
         let host = origin.host_str().unwrap_or_default().to_owned();
         let authority = origin.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-        let pace = RateHint { requests: 1_000_000, per_seconds: 1, concurrency: 16 };
         let config = EgressConfig {
             allow_http: true,
             allow_hosts: authority.parse().into_iter().collect(),
-            default_rate: pace,
+            default_rate: AS_FAST_AS_IT_ANSWERS,
             ..EgressConfig::default()
         };
         let gate = Gate::new(config, Arc::new(MemoryCredentials::default()), Arc::new(MemoryPauses::default()))?;
@@ -127,26 +130,14 @@ impl Control {
             config_schema: "{}".to_owned(),
             auth: Vec::new(),
             hosts: vec![authority],
-            rate: Some(pace),
+            rate: Some(AS_FAST_AS_IT_ANSWERS),
         };
         let budget = RequestBudget { per_page: u32::MAX, per_run: u32::MAX, in_flight: 16 };
         let config = json!({});
-        let spec = SessionSpec {
-            integration: IntegrationId(0),
-            manifest: &manifest,
-            auth: None,
-            config: &config,
-            budget,
-            tape: None,
-        };
+        let spec =
+            SessionSpec { integration: NOBODY, manifest: &manifest, auth: None, config: &config, budget, tape: None };
         let session = gate.session(spec).await?;
         Ok(Self { origin, tenant, session })
-    }
-
-    /// Where the provider is.
-    #[must_use]
-    pub const fn origin(&self) -> &Url {
-        &self.origin
     }
 
     /// What a destination must hold of an object by now, by id.
@@ -180,6 +171,20 @@ impl Control {
     /// [`ControlError`].
     pub async fn advance(&self, ms: u64) -> Result<(), ControlError> {
         self.ask::<Json>("POST", "clock", Some(json!({ "advance_ms": ms }))).await.map(|_| ())
+    }
+
+    /// How these knobs stand now; as they are given here where the provider does not say.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn standing(&self, otherwise: Json) -> Result<Json, ControlError> {
+        let (knobs, mut standing) = (self.status().await?.knobs, otherwise);
+        for (name, value) in standing.as_object_mut().into_iter().flatten() {
+            if let Some(now) = knobs.get(name) {
+                value.clone_from(now);
+            }
+        }
+        Ok(standing)
     }
 
     /// Turns knobs, as in `{"index_lag_ms": 20000}`.

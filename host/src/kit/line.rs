@@ -6,14 +6,17 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value as Json;
 
 use crate::connector::{CallContext, CallReport, Connector, GuestLog, Moment};
-use crate::domain::{AuthKind, CallError, Cursor, IntegrationId, Manifest, ObjectType, Page};
+use crate::domain::{AuthKind, CallError, Cursor, IntegrationId, Manifest, ObjectType, Page, RateHint};
 use crate::egress::{
     EgressConfig, Gate, MemoryCredentials, MemoryPauses, OpenError, RequestBudget, Session, SessionSpec, Tape, Wire,
     field,
 };
 
 /// Whose credentials are in memory.
-const NOBODY: IntegrationId = IntegrationId(0);
+pub(crate) const NOBODY: IntegrationId = IntegrationId(0);
+
+/// The pace towards a provider that is on this machine, or in a cassette.
+pub(crate) const AS_FAST_AS_IT_ANSWERS: RateHint = RateHint { requests: 1_000_000, per_seconds: 1, concurrency: 64 };
 
 /// What a call is told and may use.
 #[derive(Clone)]

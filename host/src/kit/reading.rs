@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use super::line::Line;
 use crate::connector::CallReport;
 use crate::domain::outcome::Verdict;
-use crate::domain::{CallError, Cursor, Interaction, Outcome, Page, Progress, RecordState, check_id, classify};
+use crate::domain::{
+    CallError, Cursor, DeleteMode, Interaction, ObjectType, Outcome, Page, Progress, RecordState, check_id, classify,
+};
 
 /// Empty pages in a row before a reading counts as stalled.
-const MOST_EMPTY_PAGES: u32 = 50;
-
-/// Times a reading may be sent back to an earlier cursor.
-const MOST_REWINDS: u32 = 3;
+pub(crate) const MOST_EMPTY_PAGES: u32 = 50;
 
 /// A reading in progress. Nothing but the cursor is carried from page to page.
 #[derive(Debug, Clone)]
@@ -23,7 +22,6 @@ pub struct Reading {
     /// Pages read so far.
     pub pages: u32,
     progress: Progress,
-    rewinds: u32,
 }
 
 /// What a step came to.
@@ -42,7 +40,7 @@ impl Reading {
     #[must_use]
     pub fn new(object: &str, cursor: Option<Cursor>) -> Self {
         let progress = Progress::new(cursor.as_ref(), MOST_EMPTY_PAGES);
-        Self { object: object.to_owned(), cursor, pages: 0, progress, rewinds: 0 }
+        Self { object: object.to_owned(), cursor, pages: 0, progress }
     }
 
     /// Reads the next page.
@@ -63,16 +61,13 @@ impl Reading {
             Err(error) => error,
         };
         match classify(error.clone(), self.pages > 0) {
-            Verdict::Rewind(resume) if self.rewinds < MOST_REWINDS => {
-                self.rewinds += 1;
-                self.progress.rewound();
-                self.cursor = resume.map(Cursor);
-                Step::Rewound
-            }
-            Verdict::Rewind(_) => {
-                let message = "the provider keeps forgetting the cursor".to_owned();
-                Step::Ended(Outcome::Failed { class: "cursor-expired".to_owned(), message }, error)
-            }
+            Verdict::Rewind(resume) => match self.progress.rewound() {
+                Ok(()) => {
+                    self.cursor = resume.map(Cursor);
+                    Step::Rewound
+                }
+                Err(outcome) => Step::Ended(outcome, error),
+            },
             Verdict::End(outcome) => Step::Ended(outcome, error),
             Verdict::GiveBack(message) => Step::Ended(Outcome::Failed { class: "host".to_owned(), message }, error),
         }
@@ -117,6 +112,14 @@ impl Table {
         self.rows.insert(record.id.clone(), landed);
     }
 
+    /// Lands a page of an object, and what follows from it where it ends a complete reading.
+    pub fn take(&mut self, page: &Page, object: &ObjectType) {
+        self.land(page);
+        if page.completes(object.mode) {
+            self.pass_ends(object.deletes == DeleteMode::ByAbsence);
+        }
+    }
+
     /// A complete reading ends: what it did not meet is gone where deletes show by absence.
     pub fn pass_ends(&mut self, by_absence: bool) {
         if by_absence {
@@ -125,23 +128,5 @@ impl Table {
             }
         }
         self.pass += 1;
-    }
-
-    /// What differs from another table, in words; the first few.
-    #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        for (id, row) in &self.rows {
-            match other.rows.get(id) {
-                None => found.push(format!("{id} is missing")),
-                Some(there) if (&there.state, &there.data) != (&row.state, &row.data) => {
-                    found.push(format!("{id} differs"));
-                }
-                Some(_) => {}
-            }
-        }
-        found.extend(other.rows.keys().filter(|id| !self.rows.contains_key(*id)).map(|id| format!("{id} is new")));
-        found.truncate(5);
-        found
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::cassette::record::Recorder;
-use super::cassette::{Call, Cassette, Function, Made};
+use super::cassette::{Call, Cassette, Exchange, Function, Made};
 use super::line::Line;
 use super::reading::{Reading, Step};
 use crate::connector::Connector;
 use crate::domain::{CallError, Cursor, ObjectType, Page};
+use crate::egress::Session;
 
 /// A recording in progress. The line's tape must be the recorder.
 pub struct Recording {
@@ -24,16 +25,38 @@ pub fn made(connector: &Connector) -> Made {
     Made {
         name: connector.manifest.name.clone(),
         version: connector.manifest.version.to_string(),
-        digest: format!("sha256:{}", connector.digest),
+        digest: connector.pin().to_string(),
     }
 }
 
 /// What a cassette says of a page, for people.
 #[must_use]
-pub fn told(page: &Page) -> serde_json::Value {
+pub fn told(page: &Page, session: &Session) -> serde_json::Value {
     json!({
-        "records": page.interactions.len(), "cursor": page.cursor.0, "more": page.more, "wait": page.wait_seconds,
+        "records": page.interactions.len(), "cursor": session.redact(&page.cursor.0), "more": page.more,
+        "wait": page.wait_seconds,
     })
+}
+
+/// A call as a cassette keeps it. What passed the session was cleaned when it was written down; what the connector
+/// itself says, which may have seen a credential in a body, is cleaned here.
+#[must_use]
+pub fn call(
+    function: Function,
+    object: Option<&str>,
+    cursor: Option<&Cursor>,
+    exchanges: Vec<Exchange>,
+    told: Result<serde_json::Value, &CallError>,
+    session: &Session,
+) -> Call {
+    let outcome = told.unwrap_or_else(|error| json!({ "error": session.redact(&error.to_string()) }));
+    Call {
+        call: function,
+        object: object.map(str::to_owned),
+        cursor: cursor.map(|cursor| session.redact(&cursor.0)),
+        exchanges,
+        outcome: Some(outcome),
+    }
 }
 
 impl Recording {
@@ -78,9 +101,10 @@ impl Recording {
         while reading.pages < most_pages {
             let from = reading.cursor.clone();
             let (answer, _) = self.line.fetch(object, from.as_ref()).await;
-            self.keep(Function::Fetch, Some(object), from, answer.as_ref().map(told));
+            let page = answer.as_ref().map(|page| told(page, &self.line.session));
+            self.keep(Function::Fetch, Some(object), from.as_ref(), page);
             match reading.take(answer) {
-                Step::Page(page) if !page.more => break,
+                Step::Page(page) if page.ends() => break,
                 Step::Page(page) => {
                     if let Some(seconds) = page.wait_seconds {
                         wait(seconds).await;
@@ -101,18 +125,12 @@ impl Recording {
 
     fn keep(
         &mut self,
-        call: Function,
+        function: Function,
         object: Option<&str>,
-        cursor: Option<Cursor>,
+        cursor: Option<&Cursor>,
         told: Result<serde_json::Value, &CallError>,
     ) {
-        let outcome = told.unwrap_or_else(|error| json!({ "error": error.to_string() }));
-        self.cassette.calls.push(Call {
-            call,
-            object: object.map(str::to_owned),
-            cursor: cursor.map(|cursor| cursor.0),
-            exchanges: self.recorder.take(),
-            outcome: Some(outcome),
-        });
+        let exchanges = self.recorder.take();
+        self.cassette.calls.push(call(function, object, cursor, exchanges, told, &self.line.session));
     }
 }

@@ -24,7 +24,6 @@ mod words;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -46,8 +45,6 @@ use answer::Served;
 use reply::{Answer, Ask};
 use state::State;
 
-use crate::config::ConfigErrors;
-
 /// Requests are small.
 const BODY_BYTES: usize = 1 << 20;
 
@@ -63,17 +60,6 @@ pub struct Options {
     pub port: u16,
     /// A change this often. `None`: only on request.
     pub change_every: Option<Duration>,
-}
-
-/// Why a described provider does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Its description is wrong.
-    #[error(transparent)]
-    Description(#[from] ConfigErrors),
-    /// It has nowhere to listen.
-    #[error("there is no port for the synthetic provider")]
-    Port(#[source] io::Error),
 }
 
 /// A running provider. Dropping it ends it at once; `stop` lets answers finish.
@@ -110,15 +96,6 @@ impl Synthetic {
             tasks.spawn(change(state, stop.clone(), period.max(Duration::from_millis(1))));
         }
         Ok(Self { addr, origin, stop, tasks })
-    }
-
-    /// Starts the provider that a file describes, on any port and standing still between requests.
-    ///
-    /// # Errors
-    /// [`OpenError`] where the file is wrong or no port can be had.
-    pub async fn open(path: &Path, seed: u64) -> Result<Self, OpenError> {
-        let description = load(path)?;
-        Self::start(description, Options { seed, ..Options::default() }).await.map_err(OpenError::Port)
     }
 
     /// Where it listens.

@@ -11,15 +11,13 @@ use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
 use crate::domain::schedule::{backoff, spread};
 use crate::domain::{
-    CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, Progress, ProviderError, SyncMode, batch, classify,
+    CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, Progress, ProviderError, batch, classify,
 };
 use crate::egress::{OpenError, Session, SessionSpec};
+use crate::points::point;
 use crate::queue::QueueName;
 use crate::store::StoreError;
 use crate::store::runs::{Claim, Fenced, Finish, PageCommit};
-
-/// Times a run may be sent back to an earlier cursor before that counts as a failure.
-const MAX_REWINDS: u32 = 3;
 
 /// Tries to commit a page while the database is out of reach; the lease bounds them anyway.
 const COMMIT_TRIES: u32 = 5;
@@ -46,7 +44,6 @@ struct Work<'a> {
     progress: Progress,
     pass_seq: i64,
     pages: u32,
-    rewinds: u32,
     cpu: Duration,
     /// Requests that a commit has counted already.
     requests_counted: u64,
@@ -143,7 +140,6 @@ impl Retriever {
             progress,
             pass_seq: claim.pass_seq,
             pages: 0,
-            rewinds: 0,
             cpu: Duration::ZERO,
             requests_counted: 0,
         })
@@ -181,8 +177,10 @@ impl Work<'_> {
             }
             self.session.new_page();
             let began = Instant::now();
+            point!("fetch", before);
             let (answer, report) =
                 self.connector.fetch(&self.call, &self.claim.object_name, self.cursor.as_ref()).await;
+            point!("fetch", after);
             self.cpu += report.cpu;
             histogram!("syncline_page_duration_seconds", "phase" => "fetch").record(began.elapsed());
             if let Some(tape) = &mut self.tape {
@@ -196,7 +194,7 @@ impl Work<'_> {
                     None => continue,
                 },
             };
-            let (more, wait) = (page.more, page.wait_seconds);
+            let (ends, wait) = (page.ends(), page.wait_seconds);
             match self.commit(page).await {
                 Ok(()) => {}
                 Err(NotCommitted::Fenced) => return End::Fenced,
@@ -212,7 +210,7 @@ impl Work<'_> {
                     reason: "provider is preparing",
                 };
             }
-            if !more {
+            if ends {
                 return self.end(Outcome::Succeeded);
             }
             if self.pages >= options.slice_pages || started.elapsed() >= options.slice_time {
@@ -232,8 +230,7 @@ impl Work<'_> {
 
     async fn commit(&mut self, page: Page) -> Result<(), NotCommitted> {
         let began = Instant::now();
-        let ends = !page.more && page.wait_seconds.is_none();
-        let complete = page.pass_complete || (ends && self.claim.mode == SyncMode::Full);
+        let complete = page.completes(self.claim.mode);
         let sweeps = complete && self.claim.deletes == DeleteMode::ByAbsence;
         let records = i64::try_from(page.interactions.len()).unwrap_or(i64::MAX);
         let commit = PageCommit {
@@ -301,10 +298,8 @@ impl Work<'_> {
                 Some(End::GiveBack { delay: BACK_PRESSURE, slice: false, reason: "host" })
             }
             Verdict::Rewind(resume) => {
-                self.rewinds += 1;
-                if self.rewinds > MAX_REWINDS {
-                    let message = "the provider keeps forgetting the cursor".to_owned();
-                    return Some(self.end(Outcome::Failed { class: "cursor-expired".to_owned(), message }));
+                if let Err(outcome) = self.progress.rewound() {
+                    return Some(self.end(outcome));
                 }
                 tracing::warn!(
                     run.id = self.claim.lease.run.0,
@@ -326,7 +321,6 @@ impl Work<'_> {
                         if commit.pass_ends {
                             self.pass_seq = seq;
                         }
-                        self.progress.rewound();
                         self.cursor = commit.cursor;
                         None
                     }

@@ -1,20 +1,19 @@
 //! The recording of one slice of a run that is to be recorded: what passed the gate, call by call, until the slice ends.
 //!
 //! It watches. Whatever becomes of it, the run goes on and ends as it would have without, and a run that is not recorded
-//! has none. It holds what [`Session`] gives to be written down, which no credential is part of; what a connector said
-//! is cleaned here.
+//! has none.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::connector::Connector;
 use crate::domain::{CallError, Cursor, Page, chain};
 use crate::egress::{Session, Tape as EgressTape};
 use crate::kit::cassette::record::Recorder;
-use crate::kit::cassette::{Call, Cassette, Function, parts};
-use crate::kit::recording::{made, told};
+use crate::kit::cassette::{Cassette, Function, parts};
+use crate::kit::recording::{call, made, told};
 use crate::store::Store;
 use crate::store::recordings::RecordingPart;
 use crate::store::runs::{Claim, Fenced};
@@ -68,23 +67,8 @@ impl Tape {
             self.cassette.left_out += 1;
             return;
         }
-        let outcome = match answer {
-            Ok(page) => {
-                let mut outcome = told(page);
-                if let Some(cursor) = outcome.get_mut("cursor") {
-                    *cursor = session.redact(&page.cursor.0).into();
-                }
-                outcome
-            }
-            Err(error) => json!({ "error": session.redact(&error.to_string()) }),
-        };
-        self.cassette.calls.push(Call {
-            call: Function::Fetch,
-            object: Some(object.to_owned()),
-            cursor: cursor.map(|cursor| session.redact(&cursor.0)),
-            exchanges,
-            outcome: Some(outcome),
-        });
+        let page = answer.as_ref().map(|page| told(page, session));
+        self.cassette.calls.push(call(Function::Fetch, Some(object), cursor, exchanges, page, session));
     }
 
     /// The slice is over: puts what was recorded into the store. What goes wrong is logged and forgotten.
@@ -116,25 +100,14 @@ impl Tape {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::domain::ProviderError;
     use crate::domain::http::Response;
-    use crate::egress::tests::{CANARY, INTEGRATION, World};
-    use crate::egress::{Exchange, RequestBudget, SessionSpec};
+    use crate::egress::Exchange;
+    use crate::egress::tests::{CANARY, World};
     use crate::kit::cassette::Made;
-
-    async fn session(world: &World) -> Arc<Session> {
-        let config = json!({});
-        let spec = SessionSpec {
-            integration: INTEGRATION,
-            manifest: &world.manifest,
-            auth: None,
-            config: &config,
-            budget: RequestBudget::default(),
-            tape: None,
-        };
-        world.gate().session(spec).await.unwrap()
-    }
 
     fn exchange(body: &'static [u8]) -> Exchange {
         Exchange {
@@ -154,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_does_not_fit_is_left_out_as_a_whole_and_later_ones_are_kept() {
         let world = World::bearer();
-        let session = session(&world).await;
+        let session = world.session().await;
         let made = Made { name: "acme".to_owned(), version: String::new(), digest: String::new() };
         let cassette = Cassette::new(made, 0, json!({}), String::new(), 100);
         let mut tape = Tape { recorder: Arc::new(Recorder::new(20)), cassette, dropped: 0 };

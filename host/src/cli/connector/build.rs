@@ -75,7 +75,7 @@ fn tell(built: &Built, context: &mut Context) -> Result<(), Failure> {
         name: &connector.manifest.name,
         version: connector.manifest.version.to_string(),
         file: built.path.display().to_string(),
-        digest: format!("sha256:{}", connector.digest),
+        digest: connector.pin().to_string(),
         size_bytes: connector.size_bytes,
         contract: connector.contract.to_string(),
         imports: &connector.imports,

@@ -11,7 +11,7 @@ use url::Url;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::config::units::parse_duration;
-use crate::kit::synthetic::{OpenError, Options, Synthetic, load};
+use crate::kit::synthetic::{Options, Synthetic, load};
 
 /// Serves the provider that a file describes, with data that is made up, until Ctrl-C.
 #[derive(Debug, Args)]
@@ -54,7 +54,10 @@ pub(super) async fn run(args: ConnectorFakeArgs, context: &mut Context) -> Resul
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let provider = Synthetic::start(description, options).await.map_err(|error| {
         let failure = Failure::new(Exit::Temporary, "the synthetic provider does not start");
-        failure.caused_by(&OpenError::Port(error)).help("another `--port`, or none, may be free")
+        failure
+            .because("there is no port for the synthetic provider")
+            .caused_by(&error)
+            .help("another `--port`, or none, may be free")
     })?;
     let listening = Listening { provider: &name, url: provider.origin(), account: &account, objects: &objects };
     let sentence = format!("{name} listens on {} with {}; Ctrl-C ends it", provider.origin(), objects.join(", "));

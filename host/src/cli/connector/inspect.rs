@@ -44,7 +44,7 @@ pub(super) async fn list(config: &Config, context: &mut Context) -> Result<(), F
     let accepted = catalog.list().into_iter().map(|connector| Listed {
         name: connector.manifest.name.clone(),
         version: Some(connector.manifest.version.to_string()),
-        digest: Some(format!("sha256:{}", connector.digest)),
+        digest: Some(connector.pin().to_string()),
         contract: Some(connector.contract.to_string()),
         size_bytes: Some(connector.size_bytes),
         refused: None,
@@ -84,7 +84,7 @@ pub(super) async fn inspect(
     let inspected = Inspected {
         manifest,
         config_schema: serde_json::from_str(&manifest.config_schema)?,
-        digest: format!("sha256:{}", connector.digest),
+        digest: connector.pin().to_string(),
         size_bytes: connector.size_bytes,
         contract: connector.contract.to_string(),
         imports: &connector.imports,
@@ -99,7 +99,7 @@ fn fields(connector: &Connector, schema: &Json) -> Vec<(&'static str, String)> {
     let manifest = &connector.manifest;
     let mut fields = vec![
         ("connector", format!("{} {} ({})", manifest.name, manifest.version, manifest.title)),
-        ("digest", format!("sha256:{}", connector.digest)),
+        ("digest", connector.pin().to_string()),
         ("size", human::bytes(connector.size_bytes)),
         ("contract", connector.contract.to_string()),
         ("hosts", manifest.hosts.join(", ")),

@@ -143,9 +143,9 @@ pub(super) async fn run(args: &ConnectorReadArgs, config: &Config, context: &mut
             break;
         }
         printer.state(&page.cursor, context)?;
-        summary.more = page.more;
+        summary.more = !page.ends();
         let enough = summary.records >= u64::from(limit) || (args.pages > 0 && summary.pages >= args.pages);
-        if !page.more || enough {
+        if page.ends() || enough {
             break;
         }
         if let Some(seconds) = page.wait_seconds {

@@ -14,11 +14,12 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::{human, probe};
 use crate::config::Config;
 use crate::connector::{Connector, Moment};
-use crate::domain::Cursor;
+use crate::domain::{Cursor, Page};
 use crate::kit::cassette::play::{self, Player};
 use crate::kit::cassette::record::Recorder;
 use crate::kit::cassette::{Cassette, CassetteError, Function, har, scrub};
 use crate::kit::line::{self, Line, Setting};
+use crate::kit::reading::{Reading, Step};
 use crate::kit::recording::Recording;
 
 /// Records what a connector asks for and is answered, into a cassette: one readable file, without credentials.
@@ -68,7 +69,7 @@ pub struct ConnectorReplayArgs {
     /// Path of a .wasm file or the name of a connector; the cassette's own connector in the configured folder unless said
     #[arg(long, value_name = "FILE|NAME")]
     pub connector: Option<PathBuf>,
-    /// Only this object
+    /// Only this object; of an imported cassette, the object to read on it
     #[arg(long, value_name = "OBJECT")]
     pub object: Option<String>,
 }
@@ -91,7 +92,7 @@ pub(super) async fn record(args: ConnectorRecordArgs, config: &Config, context: 
         std::fs::create_dir_all(folder)?;
     }
     cassette.write(&args.out).map_err(|error| unusable(&args.out, &error))?;
-    let exchanges: usize = cassette.calls.iter().map(|call| call.exchanges.len()).sum();
+    let exchanges = cassette.exchanges();
     let done = json!({
         "cassette": args.out, "calls": cassette.calls.len(), "exchanges": exchanges, "objects": cassette.objects(),
     });
@@ -137,7 +138,7 @@ async fn recorded(args: &ConnectorRecordArgs, config: &Config, context: &mut Con
 pub(super) async fn replay(args: &ConnectorReplayArgs, config: &Config, context: &mut Context) -> Result<(), Failure> {
     let cassette = Cassette::read(&args.cassette).map_err(|error| unusable(&args.cassette, &error))?;
     let connector = connector(args, &cassette, config).await?;
-    let digest = format!("sha256:{}", connector.digest);
+    let digest = connector.pin().to_string();
     if !cassette.connector.digest.is_empty() && cassette.connector.digest != digest {
         context.output.note(&format!(
             "another build than the recorded one: {} {}, recorded with {}",
@@ -148,39 +149,88 @@ pub(super) async fn replay(args: &ConnectorReplayArgs, config: &Config, context:
     }
     let cassette = Arc::new(cassette);
     let player = Arc::new(Player::new(Arc::clone(&cassette)));
-    let (line, gate_auth) = (Arc::clone(&player), cassette.auth.as_str());
-    let gate = line::gate_without_credentials(play::egress(), &connector.manifest, gate_auth, line);
+    let wire = Arc::clone(&player);
+    let gate = line::gate_without_credentials(play::egress(), &connector.manifest, &cassette.auth, wire);
     let moment = Some(Moment { now_ms: cassette.recorded_at_ms(), seed: 1 });
-    let setting =
-        Setting { moment, ..Setting::of(&cassette.config, &cassette.auth, cassette.page_size, probe::budget(config)) };
+    let page_size = if cassette.page_size == 0 { config.retrieve.page_records } else { cassette.page_size };
+    let setting = Setting { moment, ..Setting::of(&cassette.config, &cassette.auth, page_size, probe::budget(config)) };
     let line = Line::open(&gate, connector, setting).await.map_err(|error| probe::no_session(&error))?;
-    let (mut pages, mut records) = (0_usize, 0_usize);
-    for call in cassette.calls.iter().filter(|call| call.call == Function::Fetch) {
-        let Some(object) =
-            call.object.as_deref().filter(|name| args.object.as_deref().is_none_or(|only| only == *name))
-        else {
-            continue;
-        };
-        player.begin(Function::Fetch, Some(object), call.cursor.as_deref());
-        let (answer, _) = line.fetch(object, call.cursor.clone().map(Cursor).as_ref()).await;
-        if let Some(miss) = player.misses().first() {
-            return Err(Failure::new(Exit::CheckFailed, "the connector asks for something that was not recorded")
-                .at(args.cassette.display().to_string())
-                .because(miss.to_string())
-                .help("record it again, or replay it with the build that it was recorded with"));
-        }
-        match answer {
-            Ok(page) => {
-                pages += 1;
-                records += page.interactions.len();
-                read::print(&page.interactions, usize::MAX, context)?;
+    let mut replay = Replay { player: &player, line: &line, args, pages: 0, records: 0 };
+    if cassette.objects().is_empty() {
+        replay.whole(context).await?;
+    } else {
+        replay.calls(&cassette, context).await?;
+    }
+    let (records, pages) = (human::count(replay.records, "record"), human::count(replay.pages, "page"));
+    Ok(context.output.note(&format!("{records} on {pages}"))?)
+}
+
+/// A replay in progress.
+struct Replay<'a> {
+    player: &'a Player,
+    line: &'a Line,
+    args: &'a ConnectorReplayArgs,
+    pages: usize,
+    records: usize,
+}
+
+impl Replay<'_> {
+    /// Repeats each call that was recorded.
+    async fn calls(&mut self, cassette: &Cassette, context: &mut Context) -> Result<(), Failure> {
+        for call in cassette.calls.iter().filter(|call| call.call == Function::Fetch) {
+            let only = self.args.object.as_deref();
+            let Some(object) = call.object.as_deref().filter(|name| only.is_none_or(|only| only == *name)) else {
+                continue;
+            };
+            self.player.begin(Function::Fetch, Some(object), call.cursor.as_deref());
+            let (answer, _) = self.line.fetch(object, call.cursor.clone().map(Cursor).as_ref()).await;
+            self.missed_nothing()?;
+            match answer {
+                Ok(page) => self.print(&page, context)?,
+                // What failed when it was recorded fails again, and that is a right replay.
+                Err(error) => context.output.note(&format!("{object}: {error}"))?,
             }
-            // What failed when it was recorded fails again, and that is a right replay.
-            Err(error) => context.output.note(&format!("{object}: {error}"))?,
+        }
+        Ok(())
+    }
+
+    /// Reads an object on the exchanges of somebody else, as a host would, until the connector says that it is done.
+    async fn whole(&mut self, context: &mut Context) -> Result<(), Failure> {
+        let object = self.args.object.as_deref().ok_or_else(|| {
+            Failure::new(Exit::Usage, "the cassette does not say what was read: it was imported, or holds no page")
+                .at(self.args.cassette.display().to_string())
+                .help("--object NAME reads that object on it, from the very beginning")
+        })?;
+        let mut reading = Reading::new(object, None);
+        loop {
+            let step = reading.step(self.line).await.0;
+            self.missed_nothing()?;
+            match step {
+                Step::Page(page) => {
+                    self.print(&page, context)?;
+                    if page.ends() {
+                        return Ok(());
+                    }
+                }
+                Step::Rewound => {}
+                Step::Ended(_, error) => return Ok(context.output.note(&format!("{object}: {error}"))?),
+            }
         }
     }
-    let (records, pages) = (human::count(records, "record"), human::count(pages, "page"));
-    Ok(context.output.note(&format!("{records} on {pages}"))?)
+
+    fn print(&mut self, page: &Page, context: &mut Context) -> Result<(), Failure> {
+        self.pages += 1;
+        self.records += page.interactions.len();
+        read::print(&page.interactions, usize::MAX, context)
+    }
+
+    fn missed_nothing(&self) -> Result<(), Failure> {
+        let Some(miss) = self.player.misses().into_iter().next() else { return Ok(()) };
+        Err(Failure::new(Exit::CheckFailed, "the connector asks for something that was not recorded")
+            .at(self.args.cassette.display().to_string())
+            .because(miss.to_string())
+            .help("record it again, or replay it with the build that it was recorded with"))
+    }
 }
 
 async fn connector(

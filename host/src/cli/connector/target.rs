@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use secrecy::SecretString;
 
 use crate::app;
 use crate::cli::connection::ConnectionArgs;
@@ -17,9 +16,10 @@ use crate::config::Config;
 use crate::connector::Connector;
 use crate::egress::{EgressConfig, Tape};
 use crate::kit::aim;
+use crate::kit::build::DIST;
 use crate::kit::control::Control;
 use crate::kit::project::{FILE, Project, Trial};
-use crate::kit::synthetic::{self, Synthetic};
+use crate::kit::synthetic::{self, Options, Synthetic};
 
 /// Seed of a described provider that nobody gave another one.
 const SEED: u64 = 1;
@@ -72,11 +72,8 @@ impl Target {
         };
         let mut trial = project.map(|project| project.trial).unwrap_or_default();
         let real = args.provider.is_none() && !args.connection.secrets.secrets.is_empty();
-        let connection = if real {
-            fit::connection(&args.connection, &connector.manifest)?
-        } else {
-            tried(args, &trial, &connector)?
-        };
+        let otherwise = if real { &Trial::default() } else { &trial };
+        let connection = fit::connection_or(&args.connection, otherwise, &connector.manifest)?;
         let asked = args.provider.as_ref().map(|text| (text.clone(), PathBuf::from(text)));
         let described = trial.provider.take().filter(|_| !real).map(|path| (path.display().to_string(), path));
         let provider = match asked.or(described) {
@@ -125,7 +122,7 @@ pub(super) fn unreachable(error: &(dyn std::error::Error + 'static)) -> Failure 
 
 /// The component of a project.
 fn built(project: &Project) -> Result<PathBuf, Failure> {
-    let dist = project.dir.join("dist");
+    let dist = project.dir.join(DIST);
     let files = std::fs::read_dir(&dist).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut built: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "wasm")).collect();
     match (built.pop(), built.is_empty()) {
@@ -139,21 +136,6 @@ fn built(project: &Project) -> Result<PathBuf, Failure> {
     }
 }
 
-/// A connection for a synthetic provider: what the project says, where the command line says nothing else.
-fn tried(args: &TargetArgs, trial: &Trial, connector: &Connector) -> Result<Connection, Failure> {
-    let manifest = &connector.manifest;
-    let mut config = trial.config.clone();
-    config.extend(args.connection.config()?);
-    let config = fit::config(config, manifest)?;
-    let scheme = fit::scheme(args.connection.auth.as_deref().or(trial.auth.as_deref()), manifest)?;
-    let mut secrets = fit::secrets(&args.connection.secrets, scheme, manifest)?;
-    for (name, value) in &trial.secrets {
-        secrets.entry(name.clone()).or_insert_with(|| SecretString::from(value.as_str()));
-    }
-    fit::complete(&secrets, scheme, manifest)?;
-    Ok(Connection { config, auth: scheme.map(|scheme| scheme.name.clone()).unwrap_or_default(), secrets })
-}
-
 impl Provider {
     async fn open(text: &str, path: &Path) -> Result<Self, Failure> {
         if text.starts_with("http://") || text.starts_with("https://") {
@@ -165,8 +147,7 @@ impl Provider {
             return Ok(Self { origin, tenant, _running: None });
         }
         let description = synthetic::load(path).map_err(Failure::config)?;
-        let options = synthetic::Options { seed: SEED, ..synthetic::Options::default() };
-        let running = Synthetic::start(description, options).await?;
+        let running = Synthetic::start(description, Options { seed: SEED, ..Options::default() }).await?;
         let origin = running.origin().clone();
         Ok(Self { origin, tenant: None, _running: Some(running) })
     }

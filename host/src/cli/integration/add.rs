@@ -35,7 +35,7 @@ pub(super) async fn run(args: &IntegrationAddArgs, context: &mut Context) -> Res
     let connector = probe::resolve(&config, &catalog, args.connector(), args.pin.as_ref()).await?;
     let connection = fit::connection(&args.connection, &connector.manifest)?;
 
-    let probe = Probe::in_memory(&config, connector, &connection, config.retrieve.page_records, None).await?;
+    let probe = Probe::in_memory(&config, connector, &connection, config.retrieve.page_records).await?;
     let manifest = &probe.connector().manifest;
     context.output.note(&format!("asking {} for a check and for what it has", manifest.title))?;
     probe.check().await?;
@@ -132,7 +132,7 @@ async fn report(
         integration: args.integration.to_string(),
         connector: &manifest.name,
         version: manifest.version.to_string(),
-        digest: format!("sha256:{}", probe.connector().digest),
+        digest: probe.connector().pin().to_string(),
         auth: &new.auth,
         objects: new.objects.iter().map(|object| object.name.as_str()).collect(),
     };

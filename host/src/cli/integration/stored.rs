@@ -126,7 +126,7 @@ pub(super) async fn set_credentials(args: &SetCredentialsArgs, context: &mut Con
     fit::complete(&secrets, scheme, manifest)?;
     let connection = Connection { config: stored.settings.clone(), auth: stored.row.auth.clone(), secrets };
     let connector = std::sync::Arc::clone(&stored.connector);
-    let probe = Probe::in_memory(&config, connector, &connection, config.retrieve.page_records, None).await?;
+    let probe = Probe::in_memory(&config, connector, &connection, config.retrieve.page_records).await?;
     probe.check().await?;
     let sealed = stored.keeper.seal(stored.id(), &probe.credentials().await?)?;
     store.set_credentials(stored.id(), &sealed).await?;

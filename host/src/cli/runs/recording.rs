@@ -52,7 +52,7 @@ pub(super) async fn run(args: &RunsRecordingArgs, context: &mut Context) -> Resu
     for remark in remarks(&run, &cassette) {
         context.output.note(&remark)?;
     }
-    let (calls, exchanges) = (cassette.calls.len(), cassette.calls.iter().map(|call| call.exchanges.len()).sum());
+    let (calls, exchanges) = (cassette.calls.len(), cassette.exchanges());
     let done = json!({
         "run": run.id, "object": run.object, "cassette": args.out, "calls": calls, "exchanges": exchanges,
         "left_out": cassette.left_out,

@@ -16,6 +16,7 @@ use url::Url;
 use super::{Answer, Cassette, Exchange, Function, Request};
 use crate::domain::http::HttpError;
 use crate::egress::{Denial, EgressConfig, Errand, Incoming, Limits, Outgoing, Rule, Wire, WireError};
+use crate::kit::line::AS_FAST_AS_IT_ANSWERS;
 
 /// What a token endpoint says in a replay. Nothing of it reaches a connector.
 const TOKEN: &[u8] = br#"{"access_token":"replayed","token_type":"bearer","expires_in":86400}"#;
@@ -51,7 +52,7 @@ pub fn egress() -> EgressConfig {
     EgressConfig {
         allow_http: true,
         limits: Limits { retry_base: Duration::ZERO, max_inline_wait: Duration::ZERO, ..Limits::default() },
-        default_rate: crate::domain::RateHint { requests: 1_000_000, per_seconds: 1, concurrency: 64 },
+        default_rate: AS_FAST_AS_IT_ANSWERS,
         ..EgressConfig::default()
     }
 }
@@ -215,7 +216,8 @@ impl Asked<'_> {
             let body = if recorded.bytes() == *self.body { 0.2 } else { 0.0 };
             strsim::normalized_levenshtein(&recorded.url, self.url.as_str()) + method + body
         };
-        let best = requests.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) > 0.5)?;
+        let rated = requests.map(|recorded| (likeness(recorded), recorded));
+        let (_, best) = rated.max_by(|(a, _), (b, _)| a.total_cmp(b)).filter(|(likeness, _)| *likeness > 0.5)?;
         let differences = self.differences(best).join("; ");
         Some(format!("{} {} ({differences})", best.method, best.url))
     }

@@ -63,7 +63,7 @@ impl Baseline {
 
     /// The pages of the reading that a page belongs to.
     pub(super) fn run_of(&self, recorded: &Recorded) -> &[Recorded] {
-        let ends = |page: &Recorded| !page.page.more;
+        let ends = |page: &Recorded| page.page.ends();
         let place = self.pages.iter().position(|page| page.call == recorded.call).unwrap_or(0);
         let begin = self.pages.get(..place).unwrap_or_default().iter().rposition(ends).map_or(0, |before| before + 1);
         let end = self.pages.iter().skip(place).position(ends).map_or(self.pages.len(), |after| place + after + 1);
@@ -215,7 +215,6 @@ async fn replay(stage: &Stage<'_>, cassette: &Arc<Cassette>, object: ObjectType)
             return baseline;
         }
     };
-    let by_absence = baseline.object.deletes == DeleteMode::ByAbsence;
     for (place, call) in calls_of(cassette, &name) {
         let from = call.cursor.clone().map(Cursor);
         player.begin(Function::Fetch, Some(&name), call.cursor.as_deref());
@@ -229,11 +228,7 @@ async fn replay(stage: &Stage<'_>, cassette: &Arc<Cassette>, object: ObjectType)
         }
         match answer {
             Ok(page) => {
-                baseline.table.land(&page);
-                let full = baseline.object.mode == crate::domain::SyncMode::Full;
-                if page.pass_complete || (full && !page.more) {
-                    baseline.table.pass_ends(by_absence);
-                }
+                baseline.table.take(&page, &baseline.object);
                 baseline.pages.push(Recorded { call: place, from, page, exchanges: exchanges.len() });
             }
             Err(error) => {

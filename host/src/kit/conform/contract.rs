@@ -12,9 +12,7 @@ use crate::domain::{
 };
 use crate::kit::cassette::play::Player;
 use crate::kit::cassette::{Cassette, Function};
-
-/// Empty pages in a row before a host takes a reading for stalled.
-const MOST_EMPTY_PAGES: u32 = 50;
+use crate::kit::reading::MOST_EMPTY_PAGES;
 
 /// A name that no provider has.
 const NO_OBJECT: &str = "syncline-no-such-object";
@@ -90,7 +88,7 @@ pub(super) fn pages(baseline: &Baseline, tally: &mut Tally) {
         }
         let judged = progress.judge(page).map_err(|error| Failure::new(error.to_string()).seen(vec![place(recorded)]));
         tally.case(checks::CURSOR_ADVANCES, name, judged);
-        if !page.more {
+        if page.ends() {
             // Each reading is judged by itself: what follows is another run.
             progress = Progress::new(Some(&page.cursor), MOST_EMPTY_PAGES);
         }

@@ -22,12 +22,15 @@ const MOST_PAGES: u32 = 500;
 pub(super) async fn judge(stage: &Stage<'_>, baseline: &Baseline, tally: &mut Tally) {
     let name = baseline.object.name.as_str();
     for recorded in baseline.tried() {
+        let before = reading_before(baseline, recorded);
         for at in 0..recorded.exchanges {
+            let previous = previous(baseline, recorded, at);
             for fault in Fault::ALL {
-                if fault == Fault::Duplicate && previous(baseline, recorded, at).is_none() {
+                if fault == Fault::Duplicate && previous.is_none() {
                     continue;
                 }
-                let Some(tried) = attempt(stage, baseline, recorded, at, fault).await else { continue };
+                let place = Place { recorded, before: &before, at, previous: previous.as_ref() };
+                let Some(tried) = attempt(stage, baseline, &place, fault).await else { continue };
                 tally.case(fault.check(), name, tried.class);
                 if let Some(swallowed) = tried.swallowed {
                     tally.case(checks::SWALLOWED_ERROR, name, swallowed);
@@ -40,6 +43,18 @@ pub(super) async fn judge(stage: &Stage<'_>, baseline: &Baseline, tally: &mut Ta
     }
 }
 
+/// Where an answer is replaced.
+struct Place<'a> {
+    /// The page.
+    recorded: &'a Recorded,
+    /// The reading as it stood before the page.
+    before: &'a Reading,
+    /// The request, from 0.
+    at: usize,
+    /// The answer before, where it could be taken for this one.
+    previous: Option<&'a Incoming>,
+}
+
 /// What a fault came to, by the checks that it concerns.
 struct Tried {
     class: Result<(), Failure>,
@@ -48,15 +63,10 @@ struct Tried {
 }
 
 /// Replaces one answer and looks at what comes of it; `None` where the request did not come.
-async fn attempt(
-    stage: &Stage<'_>,
-    baseline: &Baseline,
-    recorded: &Recorded,
-    at: usize,
-    fault: Fault,
-) -> Option<Tried> {
+async fn attempt(stage: &Stage<'_>, baseline: &Baseline, place: &Place<'_>, fault: Fault) -> Option<Tried> {
+    let Place { recorded, at, .. } = *place;
     let player = player_at(baseline, recorded);
-    let faulty = Arc::new(Faulty::new(Arc::clone(&player), at, fault, previous(baseline, recorded, at)));
+    let faulty = Arc::new(Faulty::new(Arc::clone(&player), at, fault, place.previous.cloned()));
     let (line, recorder) = stage.replay(Arc::clone(&faulty) as _, stage.moment).await.ok()?;
     let answer = fetch(&line, baseline, recorded.from.as_ref()).await;
     if !faulty.hit() {
@@ -66,7 +76,7 @@ async fn attempt(
     let exchanges = recorder.take();
     let lines: Vec<String> = exchanges.iter().skip(exchanges.len().saturating_sub(SHOWN)).map(mutate::shown).collect();
     let told = |reason: String| Failure::new(format!("request {}: {fault}: {reason}", at + 1)).seen(lines.clone());
-    let error = match judged(baseline, recorded, answer) {
+    let error = match judged(place.before, answer) {
         Ok(page) if resume::same(&recorded.page, &page).is_ok() => {
             return Some(Tried { class: Ok(()), swallowed: Some(Ok(())), recovery: None });
         }
@@ -99,19 +109,24 @@ async fn attempt(
     Some(Tried { class, swallowed: Some(Ok(())), recovery })
 }
 
-/// The page as the host sees it, which knows the cursors of this reading.
-fn judged(baseline: &Baseline, recorded: &Recorded, answer: Result<Page, CallError>) -> Result<Page, CallError> {
+/// The reading that a page belongs to, as it stood before that page.
+fn reading_before(baseline: &Baseline, recorded: &Recorded) -> Reading {
     let mut reading = Reading::new(&baseline.object.name, None);
     for earlier in baseline.pages.iter().take_while(|page| page.call < recorded.call) {
-        if earlier.page.more {
+        if earlier.page.ends() {
+            reading = Reading::new(&baseline.object.name, Some(earlier.page.cursor.clone()));
+        } else {
             // Their judgement is told elsewhere.
             let _ = reading.take(Ok(earlier.page.clone()));
-        } else {
-            reading = Reading::new(&baseline.object.name, Some(earlier.page.cursor.clone()));
         }
     }
+    reading
+}
+
+/// The page as the host sees it, which knows the cursors of this reading.
+fn judged(before: &Reading, answer: Result<Page, CallError>) -> Result<Page, CallError> {
     let error = answer.as_ref().err().cloned();
-    match reading.take(answer) {
+    match before.clone().take(answer) {
         Step::Page(page) => Ok(page),
         Step::Ended(_, error) => Err(error),
         Step::Rewound => Err(error.unwrap_or_else(|| CallError::Host("a rewind without an error".to_owned()))),
@@ -140,7 +155,7 @@ async fn rewound(
         match step {
             Step::Page(page) => {
                 landed.land(&page);
-                if !page.more {
+                if page.ends() {
                     break;
                 }
             }
@@ -175,12 +190,12 @@ async fn goes_on(stage: &Stage<'_>, baseline: &Baseline, recorded: &Recorded, pa
     }
     let mut landed = Table::default();
     landed.land(&page);
-    let mut more = page.more;
+    let mut ended = page.ends();
     let player = player_of(baseline, run);
     let opened = stage.replay(Arc::clone(&player) as _, stage.moment).await;
     let (line, _) = opened.map_err(|error| error.to_string())?;
     let mut reading = Reading::new(&baseline.object.name, Some(page.cursor));
-    while more && reading.pages < MOST_PAGES {
+    while !ended && reading.pages < MOST_PAGES {
         player.begin(
             crate::kit::cassette::Function::Fetch,
             Some(&baseline.object.name),
@@ -189,7 +204,7 @@ async fn goes_on(stage: &Stage<'_>, baseline: &Baseline, recorded: &Recorded, pa
         match reading.step(&line).await.0 {
             Step::Page(page) => {
                 landed.land(&page);
-                more = page.more;
+                ended = page.ends();
             }
             Step::Rewound => {}
             // The reading ends, and not as a success: nobody is told that it is complete.

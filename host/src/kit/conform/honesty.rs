@@ -1,15 +1,12 @@
 //! Nothing is green that is incomplete: readings that end although there is more, answers that hold records while pages
 //! hold none.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value as Json;
 
 use super::baseline::{Baseline, Recorded};
 use super::report::{Failure, Tally};
 use super::{checks, mutate};
 use crate::kit::cassette::Exchange;
-use crate::kit::control::Truth;
 use crate::kit::truth;
 
 /// Names of members that say whether there is more, in whatever case and with or without dashes.
@@ -21,12 +18,12 @@ const END: [&str; 2] = ["endofstream", "islastpage"];
 /// Names of members that say where it is.
 const NEXT: [&str; 7] = ["next", "nextpage", "nextcursor", "nexturl", "nextrecordsurl", "nextlink", "nextpagetoken"];
 
-pub(super) fn judge(baseline: &Baseline, truth: Option<&BTreeMap<String, Truth>>, tally: &mut Tally) {
-    let name = baseline.object.name.as_str();
+pub(super) fn judge(baseline: &Baseline, tally: &mut Tally) {
+    let (name, truth) = (baseline.object.name.as_str(), baseline.truth.as_ref());
     // Where the truth is known and everything arrived, an answer that sounds like more did not mean it.
     let complete =
         truth.is_some_and(|truth| truth::compare(&baseline.table, truth, baseline.object.deletes).missing == 0);
-    for ending in baseline.pages.iter().filter(|page| !page.page.more) {
+    for ending in baseline.pages.iter().filter(|page| page.page.ends()) {
         let Some(last) = exchanges(baseline, ending).last() else { continue };
         let said = if complete { None } else { says_more(last) };
         tally.holds(checks::MORE_LIE, name, said.is_none(), || {

@@ -1,5 +1,6 @@
 //! Changing answers without breaking them, and showing exchanges in a line.
 
+use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use crate::kit::cassette::Exchange;
@@ -21,10 +22,10 @@ pub(super) const EXACT: &str = "[12345678901234567890,1.10,9007199254740993,0.12
 /// Adds the three members to every object of a JSON body; `None` if there is none.
 pub(super) fn with_unknown(body: &[u8]) -> Option<Vec<u8>> {
     let unicode = serde_json::to_string(DIFFICULT).ok()?;
-    let added = format!("\"{UNKNOWN}\":{{\"nested\":[null,true,{{}}]}},\"{UNICODE}\":{unicode},\"{NUMBERS}\":{EXACT}");
+    let added = [(UNKNOWN, r#"{"nested":[null,true,{}]}"#), (UNICODE, unicode.as_str()), (NUMBERS, EXACT)];
     let text = std::str::from_utf8(body).ok()?;
     let changed = walk(text, &mut |members| {
-        members.push(added.clone());
+        members.extend(added.map(|(name, value)| (name.to_owned(), value.to_owned())));
     })?;
     Some(changed.into_bytes())
 }
@@ -34,22 +35,13 @@ pub(super) fn with_unknown(body: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn with_nulls(body: &[u8], ids: &[String]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?;
     let changed = walk(text, &mut |members| {
-        let is_record = members.iter().any(|member| value_of(member).is_some_and(|value| is_one_of(value, ids)));
-        if is_record {
-            for member in members.iter_mut() {
-                if let Some((name, value)) = member.split_once("\":")
-                    && may_be_null(name.trim_start_matches('"'), value, ids)
-                {
-                    *member = format!("{name}\":null");
-                }
+        if members.iter().any(|(_, value)| is_one_of(value, ids)) {
+            for (_, value) in members.iter_mut().filter(|(name, value)| may_be_null(name, value, ids)) {
+                "null".clone_into(value);
             }
         }
     })?;
     Some(changed.into_bytes())
-}
-
-fn value_of(member: &str) -> Option<&str> {
-    member.split_once("\":").map(|(_, value)| value)
 }
 
 fn is_one_of(value: &str, ids: &[String]) -> bool {
@@ -74,29 +66,28 @@ fn may_be_null(name: &str, value: &str, ids: &[String]) -> bool {
         && !text.starts_with("http")
 }
 
+/// A member of an object: its name, and its value as JSON.
+type Member = (String, String);
+
 /// Rebuilds a JSON text; `change` gets the members of every object, innermost first. `None` if it is not JSON or holds no
 /// object.
-fn walk(text: &str, change: &mut dyn FnMut(&mut Vec<String>)) -> Option<String> {
+fn walk(text: &str, change: &mut dyn FnMut(&mut Vec<Member>)) -> Option<String> {
     let value: &RawValue = serde_json::from_str(text).ok()?;
     let mut met = false;
     let changed = rebuild(value.get(), change, &mut met);
     met.then_some(changed)
 }
 
-fn rebuild(text: &str, change: &mut dyn FnMut(&mut Vec<String>), met: &mut bool) -> String {
+fn rebuild(text: &str, change: &mut dyn FnMut(&mut Vec<Member>), met: &mut bool) -> String {
     if text.starts_with('{')
         && let Ok(Members(members)) = serde_json::from_str::<Members<'_>>(text)
     {
         *met = true;
-        let mut parts: Vec<String> = members
-            .into_iter()
-            .map(|(name, value)| {
-                let name = serde_json::to_string(&name).unwrap_or_default();
-                format!("{name}:{}", rebuild(value.get(), change, met))
-            })
-            .collect();
-        change(&mut parts);
-        return format!("{{{}}}", parts.join(","));
+        let rebuilt = members.into_iter().map(|(name, value)| (name, rebuild(value.get(), change, met)));
+        let mut members: Vec<Member> = rebuilt.collect();
+        change(&mut members);
+        let written = |(name, value): &Member| format!("{}:{value}", Json::from(name.as_str()));
+        return format!("{{{}}}", members.iter().map(written).collect::<Vec<_>>().join(","));
     }
     if text.starts_with('[')
         && let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text)
@@ -133,6 +124,13 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["people"][0][UNICODE], DIFFICULT);
         assert!(with_unknown(b"no json").is_none() && with_unknown(b"[1]").is_none());
+    }
+
+    #[test]
+    fn a_name_may_look_like_the_end_of_itself() {
+        let body = br#"{"id":"p-1","a\":b":"x"}"#;
+        let changed = String::from_utf8(with_nulls(body, &["p-1".to_owned()]).unwrap()).unwrap();
+        assert_eq!(changed, r#"{"id":"p-1","a\":b":null}"#);
     }
 
     #[test]

@@ -174,6 +174,7 @@ async fn index_lag(sync: &mut Sync<'_>, tally: &mut Tally) -> Result<(), Conform
     }
     let knobs = [json!({ "index_lag_ms": lag }), json!({ "index_lag_ms": 0 })];
     // Where transactions show late instead of a search; not every provider has both.
+    let off = sync.control.standing(json!({ "late_commit_ms": 0 })).await?;
     let _ = sync.control.turn(json!({ "late_commit_ms": lag })).await;
     let done = sync.case_with(knobs, checks::INDEX_LAG, tally, async |sync| {
         sync.change(6).await?;
@@ -185,7 +186,7 @@ async fn index_lag(sync: &mut Sync<'_>, tally: &mut Tally) -> Result<(), Conform
         sync.later_and_read(sync.usual()).await
     });
     let done = done.await;
-    let _ = sync.control.turn(json!({ "late_commit_ms": 0 })).await;
+    let _ = sync.control.turn(off).await;
     done
 }
 

@@ -169,7 +169,7 @@ impl Tally {
         Report {
             connector: connector.manifest.name.clone(),
             version: connector.manifest.version.to_string(),
-            digest: format!("sha256:{}", connector.digest),
+            digest: connector.pin().to_string(),
             cases: findings.iter().map(|finding| finding.cases).sum(),
             findings,
             seconds: took.as_secs_f64(),

@@ -4,7 +4,7 @@
 //! plain reading gets wrong has been told by then, and is not held against the cases that follow. Where not even a plain
 //! reading comes to its end, nothing else is looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value as Json, json};
@@ -16,12 +16,15 @@ use super::report::{Failure, Tally};
 use super::stage::Stage;
 use super::{ConformError, mutate};
 use crate::connector::Moment;
-use crate::domain::{Cursor, DeleteMode, ObjectType, SyncMode};
+use crate::domain::{Cursor, ObjectType};
 use crate::egress::{self, Tape};
-use crate::kit::cassette::record::Recorder;
+use crate::kit::cassette::Exchange;
 use crate::kit::control::{Control, ControlError};
 use crate::kit::reading::{Reading, Step, Table};
 use crate::kit::truth::{self, Differences};
+
+/// Exchanges that are shown where a reading went wrong.
+const SHOWN: usize = 4;
 
 /// Pages of one reading at most.
 const MOST_PAGES: u32 = 3_000;
@@ -79,12 +82,14 @@ pub(super) struct Sync<'a> {
     pace: Pace,
     /// Ids that a plain reading gets wrong.
     known: BTreeSet<String>,
+    /// What passed in the last reading.
+    watch: Arc<Watch>,
 }
 
 impl<'a> Sync<'a> {
     pub(super) fn new(stage: &'a Stage<'a>, control: &'a Control, object: &'a ObjectType) -> Self {
         let (table, known) = (Table::default(), BTreeSet::new());
-        Self { stage, control, object, table, cursor: None, pace: Pace::InStep, known }
+        Self { stage, control, object, table, cursor: None, pace: Pace::InStep, known, watch: Arc::default() }
     }
 
     /// Runs a case and compares with the truth. Answers `false` if it failed; a case that could not be looked at did not.
@@ -101,7 +106,7 @@ impl<'a> Sync<'a> {
         let outcome = match run(self).await {
             Ok(()) => {
                 let found = self.differences().await?;
-                if found.none() { Ok(()) } else { Err(Failure::new(found.to_string())) }
+                if found.none() { Ok(()) } else { Err(Failure::new(found.to_string()).seen(self.watch.shown())) }
             }
             Err(Not::Proved(failure)) => Err(failure),
             Err(Not::Possible(why)) => {
@@ -118,7 +123,8 @@ impl<'a> Sync<'a> {
         Ok(held)
     }
 
-    /// The same while the provider has its knobs turned; skipped where it has no such knob.
+    /// The same while the provider has its knobs turned, on, and then back to where they stood, or off where it does not
+    /// say; skipped where it has no such knob.
     pub(super) async fn case_with(
         &mut self,
         knobs: [Json; 2],
@@ -129,6 +135,7 @@ impl<'a> Sync<'a> {
         let [on, off] = knobs;
         // Before they are turned: what is read anew is to be plain.
         self.in_step().await?;
+        let off = self.control.standing(off).await?;
         match self.control.turn(on).await {
             Ok(()) => {
                 self.case(check, tally, run).await?;
@@ -214,6 +221,7 @@ impl<'a> Sync<'a> {
         let now_ms = self.control.status().await?.now_ms;
         let moment = Moment { now_ms: now_ms.saturating_add_signed(how.skew_ms), seed: now_ms };
         let watch = Arc::new(Watch::default());
+        self.watch = Arc::clone(&watch);
         let line = self.stage.live(moment, how.page_size, Some(Arc::clone(&watch) as _)).await;
         let line = line.map_err(Not::Reachable)?;
         let mut reading = Reading::new(&self.object.name, self.cursor.clone());
@@ -231,13 +239,9 @@ impl<'a> Sync<'a> {
             }
             match reading.step(&line).await.0 {
                 Step::Page(page) => {
-                    self.table.land(&page);
-                    let full = self.object.mode == SyncMode::Full;
-                    if page.pass_complete || (full && !page.more) {
-                        self.table.pass_ends(self.object.deletes == DeleteMode::ByAbsence);
-                    }
+                    self.table.take(&page, self.object);
                     self.cursor = Some(page.cursor.clone());
-                    if !page.more {
+                    if page.ends() {
                         return Ok(());
                     }
                     if let Some(seconds) = page.wait_seconds {
@@ -251,25 +255,31 @@ impl<'a> Sync<'a> {
                 }
                 Step::Rewound => self.cursor.clone_from(&reading.cursor),
                 Step::Ended(_, error) => {
-                    let lines = watch.recorder.take().iter().rev().take(4).rev().map(mutate::shown).collect();
-                    return Err(Not::Proved(Failure::new(format!("the reading ended with {error}")).seen(lines)));
+                    return Err(Not::Proved(
+                        Failure::new(format!("the reading ended with {error}")).seen(watch.shown()),
+                    ));
                 }
             }
         }
-        Err(Not::Proved(Failure::new(format!("no end after {MOST_PAGES} pages"))))
+        Err(Not::Proved(Failure::new(format!("no end after {MOST_PAGES} pages")).seen(watch.shown())))
     }
 }
 
-/// Rings when a request has been answered, and keeps what passed.
+/// Rings when a request has been answered, and keeps what passed last.
 #[derive(Default)]
 struct Watch {
-    recorder: Recorder,
+    last: Mutex<VecDeque<Exchange>>,
     /// Answers until the bell rings; none if it is not to ring.
     left: Mutex<Option<u32>>,
     answered: Notify,
 }
 
 impl Watch {
+    /// The last exchanges, a line each.
+    fn shown(&self) -> Vec<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().map(mutate::shown).collect()
+    }
+
     fn disarm(&self) {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -282,7 +292,13 @@ impl Watch {
 
 impl Tape for Watch {
     fn exchanged(&self, exchange: egress::Exchange) {
-        self.recorder.exchanged(exchange);
+        {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.len() == SHOWN {
+                last.pop_front();
+            }
+            last.push_back(exchange.into());
+        }
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         *left = match *left {
             Some(0) => {
