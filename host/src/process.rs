@@ -99,7 +99,7 @@ impl Processor {
     }
 
     /// Lands what a set of messages points at, and deletes those that are done with.
-    async fn handle(&self, deliveries: Vec<Delivery>) {
+    pub async fn handle(&self, deliveries: Vec<Delivery>) {
         point!("receive bells", after);
         let mut done = Vec::with_capacity(deliveries.len());
         let mut objects = HashSet::new();

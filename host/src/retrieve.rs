@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use metrics::{counter, gauge};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -64,6 +65,10 @@ pub struct RetrieveOptions {
     pub cpu_per_slice: Duration,
     /// How long a drain waits for pages in progress.
     pub drain: Duration,
+    /// The monotonic clock by which leases are given up in time.
+    pub now: fn() -> Instant,
+    /// A share from 0 to 1, another one each time: backoff's jitter.
+    pub chance: fn() -> f64,
 }
 
 /// Pause of a receiver after the queue or the database failed.
@@ -121,8 +126,15 @@ impl Retriever {
             };
             match received {
                 Ok(deliveries) => {
-                    point!("receive jobs", after);
-                    self.accept(deliveries, free, &tasks).await;
+                    let mut free = free;
+                    self.accept(deliveries, |work| {
+                        let place = free.pop();
+                        tasks.spawn(async move {
+                            work.await;
+                            drop(place);
+                        });
+                    })
+                    .await;
                 }
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "cannot receive retrieve jobs, will try again");
@@ -153,13 +165,14 @@ impl Retriever {
         Some(free)
     }
 
-    /// Claims what the messages point at and deletes those that are decided.
-    async fn accept(
+    /// Claims what the messages point at, hands out the work on each claim to be spawned, and deletes the messages that
+    /// are decided.
+    pub async fn accept(
         self: &Arc<Self>,
         deliveries: Vec<Delivery>,
-        mut free: Vec<OwnedSemaphorePermit>,
-        tasks: &TaskTracker,
+        mut spawn: impl FnMut(BoxFuture<'static, ()>) + Send,
     ) {
+        point!("receive jobs", after);
         let decisions = join_all(deliveries.iter().map(|delivery| self.decide(delivery))).await;
         let mut done = Vec::with_capacity(deliveries.len());
         for (delivery, decision) in deliveries.into_iter().zip(decisions) {
@@ -168,13 +181,9 @@ impl Retriever {
                 Decision::Drop => done.push(delivery.receipt),
                 Decision::Work(claim) => {
                     done.push(delivery.receipt);
-                    let held = self.leases.hold(claim.lease);
+                    let held = self.leases.hold(claim.lease, (self.options.now)());
                     let this = Arc::clone(self);
-                    let place = free.pop();
-                    tasks.spawn(async move {
-                        this.work(*claim, held).await;
-                        drop(place);
-                    });
+                    spawn(Box::pin(async move { this.work(*claim, held).await }));
                 }
             }
         }
@@ -224,9 +233,10 @@ impl Retriever {
         let lease = claim.lease;
         let work = AssertUnwindSafe(self.slice(&claim)).catch_unwind();
         let end = tokio::select! {
-            end = work => end.unwrap_or_else(|_| End::internal(&claim, &self.options)),
+            biased;
             // The lease is gone: whatever this run still did would be refused.
             () = held.lost() => End::Fenced,
+            end = work => end.unwrap_or_else(|_| End::internal(&claim, &self.options)),
         };
         if let Err(error) = self.write_end(&claim, lease, end).await {
             tracing::warn!(run.id = lease.run.0, error = %chain(&error), "could not write how a run ended, the sweep will take it up");
@@ -278,28 +288,33 @@ impl Retriever {
         Ok(())
     }
 
-    /// Renews all leases on a timer. Those that did not survive, and all of them when the database was out of reach for
-    /// too long, are told to stop.
+    /// Renews all leases on a timer.
     async fn beat(self: Arc<Self>) {
         let mut timer = tokio::time::interval(self.options.heartbeat);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             timer.tick().await;
-            let leases = self.leases.all();
-            let sent = tokio::time::Instant::now();
-            match self.store.renew(&self.options.owner, &leases, self.options.lease).await {
-                Ok(kept) => {
-                    let lost = self.leases.renewed(&leases, &kept, sent);
-                    if lost > 0 {
-                        counter!("syncline_lease_lost_total").increment(lost);
-                        tracing::warn!(leases = lost, "leases lost to other hosts");
-                    }
-                }
-                Err(error) => tracing::warn!(error = %chain(&error), "could not renew leases, will try again"),
-            }
-            // Stop before the database would give the object away: the margin is a third of the lease.
-            self.leases.expire(tokio::time::Instant::now(), self.options.lease.mul_f64(2.0 / 3.0));
+            self.renew().await;
         }
+    }
+
+    /// Renews all leases, once. Those that did not survive, and all of them when the database was out of reach for too
+    /// long, are told to stop.
+    pub async fn renew(&self) {
+        let leases = self.leases.all();
+        let sent = (self.options.now)();
+        match self.store.renew(&self.options.owner, &leases, self.options.lease).await {
+            Ok(kept) => {
+                let lost = self.leases.renewed(&leases, &kept, sent);
+                if lost > 0 {
+                    counter!("syncline_lease_lost_total").increment(lost);
+                    tracing::warn!(leases = lost, "leases lost to other hosts");
+                }
+            }
+            Err(error) => tracing::warn!(error = %chain(&error), "could not renew leases, will try again"),
+        }
+        // Stop before the database would give the object away: the margin is a third of the lease.
+        self.leases.expire((self.options.now)(), self.options.lease.mul_f64(2.0 / 3.0));
     }
 
     async fn drain(&self, tasks: TaskTracker) {

@@ -4,6 +4,7 @@ use std::num::TryFromIntError;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::config::units::Rate;
@@ -78,6 +79,8 @@ pub(super) fn retrieve(config: &Config, wait: Duration) -> RetrieveOptions {
         },
         cpu_per_slice: config.limits.cpu_per_run,
         drain: config.host.drain,
+        now: Instant::now,
+        chance: rand::random,
     }
 }
 

@@ -37,10 +37,10 @@ impl Leases {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a lease that was just taken.
-    pub(super) fn hold(&self, lease: Lease) -> Held {
+    /// Notes a lease that was taken now.
+    pub(super) fn hold(&self, lease: Lease, now: Instant) -> Held {
         let lost = CancellationToken::new();
-        let entry = Entry { lease, renewed: Instant::now(), lost: lost.clone() };
+        let entry = Entry { lease, renewed: now, lost: lost.clone() };
         if let Some(older) = self.entries().insert(lease.object, entry) {
             // Taken again although it was still noted here: the older claim is fenced by the newer.
             older.lost.cancel();
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_lease_that_is_not_renewed_in_time_is_lost() {
         let leases = Leases::default();
-        let (kept, silent) = (leases.hold(lease(1, 1)), leases.hold(lease(2, 1)));
+        let (kept, silent) = (leases.hold(lease(1, 1), Instant::now()), leases.hold(lease(2, 1), Instant::now()));
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(leases.renewed(&[lease(1, 1)], &[ObjectId(1)], after(15)), 0);
@@ -112,7 +112,7 @@ mod tests {
     #[tokio::test]
     async fn a_lease_that_the_database_gave_away_is_lost() {
         let leases = Leases::default();
-        let held = leases.hold(lease(1, 1));
+        let held = leases.hold(lease(1, 1), Instant::now());
         assert_eq!(leases.renewed(&[lease(1, 1)], &[], Instant::now()), 1);
         held.lost().await;
     }
@@ -120,8 +120,8 @@ mod tests {
     #[tokio::test]
     async fn a_newer_claim_of_one_object_stops_the_older_and_outlives_its_release() {
         let leases = Leases::default();
-        let older = leases.hold(lease(1, 1));
-        let newer = leases.hold(lease(1, 2));
+        let older = leases.hold(lease(1, 1), Instant::now());
+        let newer = leases.hold(lease(1, 2), Instant::now());
         older.lost().await;
         leases.release(lease(1, 1));
         assert_eq!(leases.all(), [lease(1, 2)]);

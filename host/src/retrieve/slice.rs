@@ -383,7 +383,7 @@ impl End {
 fn end(claim: &Claim, options: &RetrieveOptions, outcome: Outcome, requests: i64, guest_log: String) -> End {
     let jittered = |fails: i64| {
         let fails = u32::try_from(fails).unwrap_or(u32::MAX);
-        backoff(fails, options.backoff_base, options.backoff_cap, rand::random::<f64>())
+        backoff(fails, options.backoff_base, options.backoff_cap, (options.chance)())
     };
     let (fails, due_in) = match &outcome {
         Outcome::Succeeded | Outcome::Fenced => (0, Duration::ZERO),
