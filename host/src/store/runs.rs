@@ -10,7 +10,7 @@ pub use claim::Claim;
 use super::admin::{CANCEL_DISPATCHED, DEACTIVATE};
 use super::error::During as _;
 use super::outbox::millis;
-use super::schedule::RING_RUNS;
+use super::schedule::{RING_RUNS, TURN};
 use super::sql::{Sql, id_list, sql};
 use super::{Backend, Store, StoreError, again, read, write};
 use crate::domain::{Cursor, ObjectId, Outcome, RunId};
@@ -378,7 +378,13 @@ impl Store {
                         .await
                         .during("give a run back")?;
                     let run = id_list([lease.run.0]);
-                    sqlx::query(sql(RING_RUNS)).bind(&run).execute(&mut *tx).await.during("give a run back")?;
+                    let turn = if slice { TURN } else { 0 };
+                    sqlx::query(sql(RING_RUNS))
+                        .bind(&run)
+                        .bind(turn)
+                        .execute(&mut *tx)
+                        .await
+                        .during("give a run back")?;
                 }
             }
             Ok(Ok(()))

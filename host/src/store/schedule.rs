@@ -14,9 +14,11 @@ use crate::points::point;
 #[cfg(test)]
 mod tests;
 
-/// Milliseconds of virtual time between two jobs that one customer gets in one dispatch: a customer with ten thousand
-/// due objects stands in line behind itself, not before the others.
-const TURN_MS: i64 = 1_000;
+/// Virtual time between two jobs of one customer. A new job goes a turn behind the last that its customer has in the
+/// outbox, and never before whoever is at the head of the line: so a customer with ten thousand due objects stands behind
+/// itself, not before the others, in whatever batches, at whatever times and by whatever host they are dispatched, and
+/// however slowly the line moves. Where nobody waits, the line begins at the clock.
+pub(super) const TURN: i64 = 1_000;
 
 /// What a sweep of expired leases did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,12 +56,16 @@ const DISPATCH: Sql = sql!(
                CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
         FROM due ORDER BY due_at
         RETURNING id, object_id
+    ), turns AS (
+        SELECT c.customer_id, ",
+    turn("c.customer_id"),
+    " AS turn FROM (SELECT DISTINCT customer_id FROM due) c
     )
     INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
     SELECT 'retrieve', 'r' || run.id,
            '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || run.id || ',\"object\":' || d.id || '}', d.customer_id,
-           d.now + $3 * row_number() OVER (PARTITION BY d.customer_id ORDER BY d.due_at), d.now
-    FROM run JOIN due d ON d.id = run.object_id"
+           t.turn + $3 * row_number() OVER (PARTITION BY d.customer_id ORDER BY d.due_at), d.now
+    FROM run JOIN due d ON d.id = run.object_id JOIN turns t ON t.customer_id = d.customer_id"
 );
 
 /// Whether anything is due.
@@ -112,7 +118,7 @@ impl Store {
                     sqlx::query(DISPATCH.postgres)
                         .bind(i64::from(limit))
                         .bind(millis(throttle).max(1))
-                        .bind(TURN_MS)
+                        .bind(TURN)
                         .execute(pool)
                         .await
                         .during("dispatch")
@@ -142,8 +148,12 @@ impl Store {
             "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
              SELECT 'retrieve', 'r' || r.id, '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || r.id || ',\"object\":' || o.id || '}',
                     o.customer_id,
-                    r.dispatched_at + $2 * row_number() OVER (PARTITION BY o.customer_id ORDER BY o.due_at), r.dispatched_at
-             FROM runs r JOIN objects o ON o.id = r.object_id WHERE r.id > $1"
+                    t.turn + $2 * row_number() OVER (PARTITION BY o.customer_id ORDER BY o.due_at), r.dispatched_at
+             FROM runs r JOIN objects o ON o.id = r.object_id JOIN (SELECT c.customer_id, ",
+            turn("c.customer_id"),
+            " AS turn FROM (SELECT DISTINCT o.customer_id FROM runs r JOIN objects o ON o.id = r.object_id
+                            WHERE r.id > $1) c) t ON t.customer_id = o.customer_id
+             WHERE r.id > $1"
         );
         let claimed = sql!(
             "UPDATE objects SET active = 1, requested = 0, dispatched_at = ",
@@ -160,7 +170,7 @@ impl Store {
                 .await
                 .during("dispatch")?
                 .rows_affected();
-            sqlx::query(sql(messages)).bind(last).bind(TURN_MS).execute(&mut *tx).await.during("dispatch")?;
+            sqlx::query(sql(messages)).bind(last).bind(TURN).execute(&mut *tx).await.during("dispatch")?;
             sqlx::query(sql(claimed)).bind(last).execute(&mut *tx).await.during("dispatch")?;
             Ok(done)
         })
@@ -234,7 +244,12 @@ impl Store {
                 .await
                 .during("reclaim expired leases")?;
             let count = runs.len() as u64;
-            sqlx::query(sql(RING_RUNS)).bind(id_list(runs)).execute(&mut *tx).await.during("reclaim expired leases")?;
+            sqlx::query(sql(RING_RUNS))
+                .bind(id_list(runs))
+                .bind(0_i64)
+                .execute(&mut *tx)
+                .await
+                .during("reclaim expired leases")?;
             Ok(count)
         })
     }
@@ -263,7 +278,12 @@ impl Store {
             let count = runs.len() as u64;
             let list = id_list(runs);
             sqlx::query(sql(sent)).bind(&list).execute(&mut *tx).await.during("ring again for unclaimed runs")?;
-            sqlx::query(sql(RING_RUNS)).bind(&list).execute(&mut *tx).await.during("ring again for unclaimed runs")?;
+            sqlx::query(sql(RING_RUNS))
+                .bind(&list)
+                .bind(0_i64)
+                .execute(&mut *tx)
+                .await
+                .during("ring again for unclaimed runs")?;
             Ok(count)
         })
     }
@@ -355,12 +375,17 @@ fn ids_of(rows: Vec<(i64, i64)>) -> String {
     id_list(rows.into_iter().map(|(id, _)| id))
 }
 
-/// Hangs the message of each of these runs in the outbox; one that hangs there is made due again.
+/// Hangs the message of each of these runs in the outbox; one that hangs there is made due again. A run that has used its
+/// slice up (`$2` is a turn) goes behind the other work of its customer; one that was interrupted (0) goes to the head.
 pub(super) const RING_RUNS: Sql = sql!(
     "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
      SELECT 'retrieve', 'r' || r.id,
             '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || r.id || ',\"object\":' || r.object_id || '}',
-            o.customer_id, r.not_before, r.not_before
+            o.customer_id, CASE WHEN $2 > 0 THEN ",
+    turn("o.customer_id"),
+    " + $2 ELSE ",
+    head,
+    " END, r.not_before
      FROM runs r JOIN objects o ON o.id = r.object_id WHERE r.id IN ",
     ids("$1"),
     "

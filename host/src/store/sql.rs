@@ -5,7 +5,9 @@
 //! compared with, because Postgres searches no index for a value that may change from row to row), `skip_locked` (lock the rows found, pass over those of others),
 //! `lock` (lock the rows found, wait for others), `json(n)` (a bound JSON text as the column's type), `text(expr)` (a JSON
 //! column as text), `ids(n)` (the integers of a bound JSON array), `texts(n)` (its texts), `each(n)` (the keys and values of a bound JSON object),
-//! `int(expr)` (an integer), `empty_bytes`.
+//! `int(expr)` (an integer), `empty_bytes`; and where in the line of retrieve jobs new ones go, see
+//! [`turns`](crate::store::schedule): `head` (whose turn it is), `turn(customer)` (the place behind which the next job of
+//! a customer goes).
 
 /// One statement, for both databases.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +92,38 @@ macro_rules! part {
     };
     (sqlite int($expr:literal)) => {
         concat!("CAST(", $expr, " AS INTEGER)")
+    };
+    (postgres head) => {
+        "COALESCE((SELECT q.order_key FROM outbox q WHERE q.queue = 'retrieve'
+                     AND q.available_at <= (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)
+                   ORDER BY q.order_key LIMIT 1),
+                  GREATEST((SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve'),
+                           (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT))"
+    };
+    (sqlite head) => {
+        "COALESCE((SELECT q.order_key FROM outbox q WHERE q.queue = 'retrieve'
+                     AND q.available_at <= CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)
+                   ORDER BY q.order_key LIMIT 1),
+                  MAX(COALESCE((SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve'), 0),
+                      CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)))"
+    };
+    (postgres turn($customer:literal)) => {
+        concat!(
+            "GREATEST((SELECT ",
+            $crate::store::sql::part!(postgres head),
+            "), (SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve' AND q.customer_id = ",
+            $customer,
+            "))"
+        )
+    };
+    (sqlite turn($customer:literal)) => {
+        concat!(
+            "MAX((SELECT ",
+            $crate::store::sql::part!(sqlite head),
+            "), COALESCE((SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve' AND q.customer_id = ",
+            $customer,
+            "), 0))"
+        )
     };
     (sqlite ids($n:literal)) => {
         concat!("(SELECT value FROM json_each(", $n, "))")

@@ -19,7 +19,8 @@ on_both!(
     an_outage_coalesces_into_one_run_per_object,
     no_more_than_asked_for_are_dispatched_and_the_longest_due_come_first,
     sixteen_schedulers_dispatch_each_of_ten_thousand_objects_exactly_once,
-    a_customer_with_ten_does_not_stand_behind_a_customer_with_ten_thousand,
+    a_customer_with_ten_thousand_does_not_keep_the_others_waiting,
+    a_run_that_used_its_slice_up_goes_behind_its_customers_work_and_an_interrupted_one_before_it,
     an_object_whose_records_are_landing_can_be_dispatched,
 );
 
@@ -174,18 +175,79 @@ async fn sixteen_schedulers_dispatch_each_of_ten_thousand_objects_exactly_once(d
     host.close().await;
 }
 
-async fn a_customer_with_ten_does_not_stand_behind_a_customer_with_ten_thousand(db: Db) {
-    db.crowd("large", 10_000).await;
-    let small: HashSet<_> = db.crowd("small", 10).await.into_iter().collect();
-    let medium: HashSet<_> = db.crowd("medium", 10).await.into_iter().collect();
-    // As the scheduler does it: batch by batch, the small ones in the last.
-    while db.dispatch_due(1_000, THROTTLE).await.unwrap() > 0 {}
+/// The place in the order of service of the job that comes last of `customer`, but for a twentieth of them.
+fn p95(order: &[ObjectId], customer: &HashSet<ObjectId>) -> usize {
+    let places: Vec<_> = order.iter().enumerate().filter(|(_, o)| customer.contains(o)).map(|(n, _)| n + 1).collect();
+    places[places.len() * 95 / 100 - 1]
+}
+
+async fn a_customer_with_ten_thousand_does_not_keep_the_others_waiting(db: Db) {
+    let dispatch = async || while db.dispatch_due(1_000, THROTTLE).await.unwrap() > 0 {};
+    let served = async |jobs| {
+        let rows = db.take_outbox(QueueName::Retrieve, jobs, Duration::from_secs(60)).await.unwrap();
+        let taken: Vec<_> = rows.iter().map(|row| (row.id, row.attempts)).collect();
+        db.delete_outbox(&taken).await.unwrap();
+        rows.iter().map(|row| object_of(Message::decode(&row.body).unwrap())).collect::<Vec<_>>()
+    };
+    // Twenty customers with ten objects each, alone.
+    let mut small = HashSet::new();
+    for customer in 0..20 {
+        small.extend(db.crowd(&format!("small{customer}"), 10).await);
+    }
+    dispatch().await;
+    let alone = p95(&served(1_000).await, &small);
+    assert_eq!(alone, 190);
+
+    // With a large one that comes first, all at once.
+    db.execute("UPDATE objects SET active = 0, dispatched_at = NULL, due_at = 1000; DELETE FROM runs").await;
+    let large: HashSet<_> = db.crowd("large", 10_000).await.into_iter().collect();
+    db.execute(&format!("UPDATE objects SET due_at = 1 WHERE id >= {}", large.iter().map(|o| o.0).min().unwrap()))
+        .await;
+    dispatch().await;
+    let begin = served(500).await;
+    let beside = p95(&begin, &small);
+    assert!(beside <= 2 * alone, "{beside} beside the large one, {alone} alone");
+    assert_eq!(begin.iter().filter(|object| large.contains(object)).count(), 300, "nobody works for the large one");
+
+    // They come back while the large one's work is not half done, and the clock has gone far ahead of the line.
+    served(3_000).await;
+    db.execute("UPDATE outbox SET order_key = order_key - 3600000, available_at = available_at - 3600000").await;
+    let ids: Vec<_> = small.iter().map(|object| object.0.to_string()).collect();
+    let ids = ids.join(",");
+    db.execute(&format!(
+        "UPDATE objects SET active = 0, dispatched_at = NULL WHERE id IN ({ids}); DELETE FROM runs WHERE object_id IN ({ids})"
+    ))
+    .await;
+    dispatch().await;
+    let beside = p95(&served(500).await, &small);
+    assert!(beside <= 2 * alone, "{beside} behind what the large one has left, {alone} alone");
+    let left = served(10_000).await;
+    assert!(
+        left.iter().all(|object| large.contains(object)) && left.len() == 10_000 - 300 - 3_000 - 300,
+        "{}",
+        left.len()
+    );
+}
+
+async fn a_run_that_used_its_slice_up_goes_behind_its_customers_work_and_an_interrupted_one_before_it(db: Db) {
+    let busy = db.crowd("busy", 5).await;
+    let other = db.crowd("other", 1).await[0];
+    db.dispatch().await;
+    let claims = [
+        db.claim_run(db.last_run(busy[0]).await.id, busy[0]).await.unwrap(),
+        db.claim_run(db.last_run(busy[1]).await.id, busy[1]).await.unwrap(),
+    ];
+    db.execute(&format!(
+        "DELETE FROM outbox WHERE dedup IN ('r{}', 'r{}')",
+        claims[0].lease.run.0, claims[1].lease.run.0
+    ))
+    .await;
+    db.give_back(ME, claims[0].lease, Duration::ZERO, true).await.unwrap().unwrap();
+    db.give_back(ME, claims[1].lease, Duration::ZERO, false).await.unwrap().unwrap();
     let order: Vec<_> = db.messages(QueueName::Retrieve).await.into_iter().map(object_of).collect();
-    assert_eq!(order.len(), 10_020);
-    let last_of = |customer: &HashSet<ObjectId>| order.iter().rposition(|object| customer.contains(object)).unwrap();
-    // Ten turns, in each of which the ten batches of the large one have theirs; more the longer the batches took.
-    assert!(last_of(&small) < 500, "{}", last_of(&small));
-    assert!(last_of(&medium) < 500, "{}", last_of(&medium));
+    let place = |object| order.iter().position(|o| *o == object).unwrap();
+    assert_eq!(place(busy[0]), 5, "{order:?}");
+    assert!(place(busy[1]) <= 1 && place(other) <= 1, "{order:?}");
 }
 
 async fn an_object_whose_records_are_landing_can_be_dispatched(db: Db) {
