@@ -1,9 +1,10 @@
 //! Health and metrics over HTTP.
 //!
 //! `/livez` says that the process lives and asks nothing else; `/readyz` says whether it can work: database reachable,
-//! schema right, not draining; `/metrics` is Prometheus text.
+//! schema right, not draining; `/metrics` is Prometheus text. All of it is served from the start on, also while the host
+//! still waits for its database.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -26,17 +27,36 @@ const GAUGES: Duration = Duration::from_secs(5);
 /// What the handlers need.
 #[derive(Clone)]
 pub struct Api {
-    store: Store,
-    queue: Arc<dyn Receiver>,
+    /// Set once the host runs.
+    works: Arc<OnceLock<Works>>,
+    /// What it waits for until then.
+    waits_for: Arc<Mutex<String>>,
     metrics: Metrics,
     draining: CancellationToken,
 }
 
+/// What a running host works with.
+struct Works {
+    store: Store,
+    queue: Arc<dyn Receiver>,
+}
+
 impl Api {
-    /// An API over these collaborators; `draining` is cancelled when the host stops taking work.
+    /// An API of a host that starts; `draining` is cancelled when it stops taking work.
     #[must_use]
-    pub fn new(store: Store, queue: Arc<dyn Receiver>, metrics: Metrics, draining: CancellationToken) -> Self {
-        Self { store, queue, metrics, draining }
+    pub fn new(metrics: Metrics, draining: CancellationToken) -> Self {
+        let waits_for = Arc::new(Mutex::new("starting".to_owned()));
+        Self { works: Arc::default(), waits_for, metrics, draining }
+    }
+
+    /// The host waits for something: that is why it is not ready.
+    pub fn waits_for(&self, what: String) {
+        *self.waits_for.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// The host runs, on these collaborators.
+    pub fn works(&self, store: Store, queue: Arc<dyn Receiver>) {
+        let _ = self.works.set(Works { store, queue });
     }
 
     /// Serves until `stop`.
@@ -56,7 +76,9 @@ impl Api {
 
     async fn keep_gauges(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Ok(overview) = self.store.overview().await {
+            if let Some(works) = self.works.get()
+                && let Ok(overview) = works.store.overview().await
+            {
                 for (health, count) in [
                     ("never-synced", overview.never_synced),
                     ("late", overview.late),
@@ -70,7 +92,9 @@ impl Api {
                 gauge!("syncline_outbox_messages").set(overview.outbox as f64);
             }
             for queue in [QueueName::Retrieve, QueueName::Process] {
-                if let Ok(depth) = self.queue.depth(queue).await {
+                if let Some(works) = self.works.get()
+                    && let Ok(depth) = works.queue.depth(queue).await
+                {
                     gauge!("syncline_queue_depth", "queue" => queue.as_str(), "state" => "ready")
                         .set(depth.ready as f64);
                     gauge!("syncline_queue_depth", "queue" => queue.as_str(), "state" => "dead").set(depth.dead as f64);
@@ -89,7 +113,11 @@ async fn readyz(State(api): State<Api>) -> Response {
     if api.draining.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
     }
-    match api.store.check_schema().await {
+    let Some(works) = api.works.get() else {
+        let waits_for = api.waits_for.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{waits_for}\n")).into_response();
+    };
+    match works.store.check_schema().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", chain(&error))).into_response(),
     }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api;
+use crate::api::Api;
 use crate::cli::run::Role;
 use crate::config::Config;
 use crate::config::sections::QueueKind;
@@ -20,7 +20,7 @@ use crate::domain::chain;
 use crate::egress::{EgressConfig, Gate};
 use crate::process::Processor;
 use crate::queue::sqs::SqsQueue;
-use crate::queue::{Bell, EmbeddedQueue, QueueName, Receiver, Sender, relay};
+use crate::queue::{Bell, EmbeddedQueue, QueueError, QueueName, Receiver, Sender, relay, sqs};
 use crate::retrieve::Retriever;
 use crate::schedule::Scheduler;
 use crate::secrets::{Vault, VaultKey};
@@ -146,7 +146,7 @@ struct Queues {
     wait: Duration,
 }
 
-async fn queues(config: &Config, store: &Store, bell: &Arc<Bell>) -> anyhow::Result<Queues> {
+async fn queues(config: &Config, store: &Store, bell: &Arc<Bell>) -> Result<Queues, QueueError> {
     match config.queue.kind {
         QueueKind::Embedded => {
             let queue = EmbeddedQueue::new(store.clone(), Arc::clone(bell), config.queue.poll, EMBEDDED_VISIBILITY);
@@ -159,20 +159,82 @@ async fn queues(config: &Config, store: &Store, bell: &Arc<Bell>) -> anyhow::Res
     }
 }
 
-/// Runs these roles until `stop`, then drains. Answers when everything has ended.
+/// How a host starts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start {
+    /// Bring the store's tables up to date first.
+    pub migrate: bool,
+    /// End at once where the database or the queue is out of reach, instead of waiting for it.
+    pub fail_fast: bool,
+}
+
+/// The first wait for what is out of reach at the start; it doubles with every try.
+const START_WAIT: Duration = Duration::from_secs(1);
+
+/// The longest such wait.
+const START_WAIT_MOST: Duration = Duration::from_secs(15);
+
+/// Opens what the host cannot start without, again and again while it is only out of reach. `None` when stopped meanwhile.
+async fn patiently<T, E: std::error::Error + 'static>(
+    what: &str,
+    start: Start,
+    api: &Api,
+    stop: &CancellationToken,
+    passes: fn(&E) -> bool,
+    open: impl AsyncFn() -> Result<T, E>,
+) -> Result<Option<T>, E> {
+    let mut wait = START_WAIT;
+    loop {
+        let opened = tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            opened = open() => opened,
+        };
+        match opened {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(error) if !start.fail_fast && passes(&error) => {
+                tracing::warn!(error = %chain(&error), "{what} is out of reach, the host waits for it");
+                api.waits_for(format!("waiting for {what}: {}", chain(&error)));
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(wait.mul_f64(0.5 + rand::random::<f64>() / 2.0)) => {}
+        }
+        wait = (wait * 2).min(START_WAIT_MOST);
+    }
+}
+
+/// Runs these roles until `stop`, then drains. Answers when everything has ended. A database or a queue that is out of
+/// reach is waited for, while health is served already.
 ///
 /// # Errors
-/// When something cannot be set up. Once it runs, failures are logged and tried again.
+/// When something cannot be set up: a [`StoreError`] as such, also behind [`anyhow::Error`]. Once it runs, failures are
+/// logged and tried again.
 pub async fn run(
     config: Config,
-    store: Store,
+    start: Start,
     roles: BTreeSet<Role>,
     metrics: Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let bell = Arc::new(Bell::default());
-    let queues = queues(&config, &store, &bell).await?;
     let mut tasks = JoinSet::new();
+    let api = Api::new(metrics, stop.clone());
+    if roles.contains(&Role::Api) && config.http.enabled {
+        let listener = tokio::net::TcpListener::bind(config.http.listen)
+            .await
+            .with_context(|| format!("cannot listen on {} (http.listen)", config.http.listen))?;
+        tracing::info!(address = %config.http.listen, "serving health and metrics");
+        tasks.spawn(api.clone().serve(listener, stop.clone()));
+    }
+    let store = patiently("the database", start, &api, &stop, StoreError::is_transient, async || {
+        open_store(&config, start.migrate).await
+    });
+    let Some(store) = store.await? else { return Ok(()) };
+    let bell = Arc::new(Bell::default());
+    let queues =
+        patiently("the queue", start, &api, &stop, sqs::may_come_back, async || queues(&config, &store, &bell).await);
+    let Some(queues) = queues.await? else { return Ok(()) };
 
     if roles.contains(&Role::Retriever) {
         let keeper = keeper(&config, &store)?;
@@ -205,14 +267,7 @@ pub async fn run(
             tasks.spawn(relay::relay(store, sender, queue, bell, RELAY_POLL, stop.clone()));
         }
     }
-    if roles.contains(&Role::Api) && config.http.enabled {
-        let listener = tokio::net::TcpListener::bind(config.http.listen)
-            .await
-            .with_context(|| format!("cannot listen on {} (http.listen)", config.http.listen))?;
-        tracing::info!(address = %config.http.listen, "serving health and metrics");
-        let api = api::Api::new(store.clone(), Arc::clone(&queues.receiver), metrics, stop.clone());
-        tasks.spawn(api.serve(listener, stop.clone()));
-    }
+    api.works(store.clone(), Arc::clone(&queues.receiver));
     tracing::info!(
         host = config.host.name_or_default(),
         roles = roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect::<Vec<_>>().join(","),

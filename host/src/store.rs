@@ -166,7 +166,9 @@ impl Store {
         }
         let Some(path) = url.strip_prefix("sqlite://") else { return Err(StoreError::Url(redacted(url))) };
         if let Some(folder) = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(sqlx::Error::Io).during("create the database folder")?;
+            // Not an I/O error of the database, which would pass.
+            let refused = |error| sqlx::Error::Configuration(Box::new(error));
+            std::fs::create_dir_all(folder).map_err(refused).during("create the database folder")?;
         }
         let connect = SqliteConnectOptions::new()
             .filename(path)

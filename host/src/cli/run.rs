@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use crate::store::StoreError;
 use crate::{app, telemetry};
 
 /// Starts the host and stays until it is stopped.
 ///
 /// On SIGTERM or Ctrl-C it claims nothing more, finishes the pages in progress (`host.drain`) and gives its leases
-/// back; a second signal ends it at once.
+/// back; a second signal ends it at once. A database or a queue that is out of reach at the start is waited for;
+/// `/readyz` says so meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -27,6 +29,9 @@ pub struct RunArgs {
     /// Bring the store's tables up to date first. A SQLite store that does not exist is made in any case
     #[arg(long)]
     pub migrate: bool,
+    /// End at once where the database or the queue is out of reach, instead of waiting for it
+    #[arg(long)]
+    pub fail_fast: bool,
 }
 
 /// A role that a host process can run.
@@ -64,10 +69,11 @@ pub async fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
     let metrics = telemetry::metrics::install()?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
-    let store = app::open_store(&config, args.migrate).await?;
-    app::run(config, store, args.roles(), metrics, stop)
-        .await
-        .map_err(|error| Failure::new(Exit::Failure, "the host could not start").caused_by(&*error))
+    let start = app::Start { migrate: args.migrate, fail_fast: args.fail_fast };
+    app::run(config, start, args.roles(), metrics, stop).await.map_err(|error| match error.downcast::<StoreError>() {
+        Ok(error) => Failure::from(error),
+        Err(error) => Failure::new(Exit::Failure, "the host could not start").caused_by(&*error),
+    })
 }
 
 /// The first SIGTERM or Ctrl-C drains, the second ends the process at once.

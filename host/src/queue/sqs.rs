@@ -173,6 +173,12 @@ fn whole_seconds(duration: Duration) -> i32 {
     i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 
+/// Whether a queue that could not be opened may open later as it is: everything but one that must be set up differently.
+#[must_use]
+pub fn may_come_back(error: &QueueError) -> bool {
+    !error.source.is::<setup::SetupError>()
+}
+
 /// Boxes a cause, so that no type of AWS leaves this module.
 fn failed<E: Error + Send + Sync + 'static>(queue: QueueName, operation: &'static str) -> impl Fn(E) -> QueueError {
     move |source| QueueError { queue, operation, source: Box::new(source) }

@@ -16,7 +16,7 @@ const DEAD_LETTER_SECONDS: &str = "1209600";
 
 /// What is wrong with a queue, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-enum SetupError {
+pub(super) enum SetupError {
     #[error("queue `{name}` does not exist in {region}: make it, or let the host make it (`create`)")]
     Missing { name: String, region: String },
     #[error("queue `{name}` does not exist: only queues given by name, not by URL, are made by the host")]
