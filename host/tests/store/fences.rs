@@ -81,6 +81,7 @@ async fn a_stale_worker_writes_nothing(db: Db) {
         assert_eq!(db.finish(ME, stale.lease, &finish(Outcome::Succeeded)).await.unwrap(), Err(Fenced));
         assert_eq!(db.give_back(ME, stale.lease, Duration::ZERO, true).await.unwrap(), Err(Fenced));
         assert!(db.renew(ME, &[stale.lease], LEASE).await.unwrap().is_empty());
+        db.note_connector(stale.lease, "9.9.9", "stale").await.unwrap();
         assert_eq!(db.worker_state().await, before);
     }
 }

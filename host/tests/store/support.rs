@@ -199,7 +199,8 @@ impl Db {
             "SELECT 'object ' || id || ' ' || COALESCE(cursor, '-') || ' ' || cursor_seq || ' ' || pass_seq || ' ' || epoch
                     || ' ' || active || ' ' || due_at || ' ' || COALESCE(last_outcome, '-') || ' '
                     || COALESCE(lease_until, 0) || ' ' || attempts AS line FROM objects
-             UNION ALL SELECT 'run ' || id || ' ' || state || ' ' || pages || ' ' || slice || ' ' || requests FROM runs
+             UNION ALL SELECT 'run ' || id || ' ' || state || ' ' || pages || ' ' || slice || ' ' || requests || ' '
+                    || COALESCE(connector_digest, '-') FROM runs
              UNION ALL SELECT 'batch ' || id || ' ' || seq FROM batches
              UNION ALL SELECT 'message ' || id || ' ' || dedup || ' ' || attempts || ' ' || available_at FROM outbox
              ORDER BY line",

@@ -205,7 +205,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn note_connector(&self, lease: Lease, version: &str, digest: &str) -> Result<(), StoreError> {
-        let note = sql!("UPDATE runs SET connector_version = $3, connector_digest = $4 WHERE id = $1 AND epoch = $2");
+        // The sweep that takes a run back leaves its epoch until the next claim; its state tells.
+        let note = sql!(
+            "UPDATE runs SET connector_version = $3, connector_digest = $4
+             WHERE id = $1 AND epoch = $2 AND state = 'running'"
+        );
         write!(self, "note the connector", |tx, sql| {
             sqlx::query(sql(note))
                 .bind(lease.run.0)
