@@ -126,38 +126,51 @@ pub(super) struct Keys {
     pub(super) limits: Limits,
 }
 
+/// What to use instead of credentials that were refused.
+pub(super) struct Other {
+    pub(super) credentials: Arc<Credentials>,
+    /// The provider has just given them. Those that were found in the store may be as old as the refused ones: another
+    /// host renewed them, nobody knows when.
+    pub(super) new: bool,
+}
+
 impl Keys {
     /// Credentials that can be used now: renewed if they are about to expire.
     pub(super) async fn usable(self: &Arc<Self>) -> Result<Arc<Credentials>, HttpError> {
         let current = self.ring.current();
-        if self.grant.is_none() || self.is_fresh(&current) { Ok(current) } else { self.renewed(None).await }
+        if self.grant.is_none() || self.is_fresh(&current) {
+            Ok(current)
+        } else {
+            self.renewed(None).await.map(|other| other.credentials)
+        }
     }
 
     /// Other credentials than those that a provider has just refused; `None` if there are none.
     pub(super) async fn instead_of(
         self: &Arc<Self>,
         refused: &Arc<Credentials>,
-    ) -> Result<Option<Arc<Credentials>>, HttpError> {
+    ) -> Result<Option<Other>, HttpError> {
         if self.grant.is_some() {
             return self.renewed(Some(Arc::clone(refused))).await.map(Some);
         }
         let loaded = self.ring.reload().await.map_err(unavailable)?;
-        Ok((loaded.version != refused.version).then_some(loaded))
+        Ok((loaded.version != refused.version).then_some(Other { credentials: loaded, new: true }))
     }
 
-    async fn renewed(self: &Arc<Self>, refused: Option<Arc<Credentials>>) -> Result<Arc<Credentials>, HttpError> {
+    async fn renewed(self: &Arc<Self>, refused: Option<Arc<Credentials>>) -> Result<Other, HttpError> {
         let keys = Arc::clone(self);
         let task = tokio::spawn(async move { keys.renew(refused.as_deref()).await });
         task.await.unwrap_or_else(|_| Err(HttpError::Unreachable("the renewal of the access token stopped".to_owned())))
     }
 
-    async fn renew(&self, refused: Option<&Credentials>) -> Result<Arc<Credentials>, HttpError> {
-        let Some(grant) = &self.grant else { return Ok(self.ring.current()) };
+    async fn renew(&self, refused: Option<&Credentials>) -> Result<Other, HttpError> {
+        let found = |credentials| Other { credentials, new: false };
+        let Some(grant) = &self.grant else { return Ok(found(self.ring.current())) };
         let mut renewal = self.ring.renewal.lock().await;
         // Those who waited for the lock find the work done.
         let current = self.ring.current();
         if self.serves(&current, refused) {
-            return Ok(current);
+            return Ok(found(current));
         }
         if let Some(unsaved) = renewal.unsaved.take() {
             self.save(&mut renewal, unsaved).await?;
@@ -166,7 +179,7 @@ impl Keys {
         loop {
             let stored = self.ring.reload().await.map_err(unavailable)?;
             if self.serves(&stored, refused) {
-                return Ok(stored);
+                return Ok(found(stored));
             }
             if let Some((version, why)) = &renewal.refused
                 && *version == stored.version
@@ -196,11 +209,11 @@ impl Keys {
         grant: &Grant,
         refused: Option<&Credentials>,
         renewal: &mut Renewal,
-    ) -> Result<Arc<Credentials>, HttpError> {
+    ) -> Result<Other, HttpError> {
         // Another host may have been done between the look and the lease.
         let from = self.ring.reload().await.map_err(unavailable)?;
         if self.serves(&from, refused) {
-            return Ok(from);
+            return Ok(Other { credentials: from, new: false });
         }
         match grant.request(&*self.wire, &from).await {
             Ok(changes) => {
@@ -211,7 +224,8 @@ impl Keys {
                         .map(|(_, value)| value.clone())
                         .collect(),
                 );
-                self.save(renewal, Unsaved { from: (*from).clone(), changes }).await
+                let credentials = self.save(renewal, Unsaved { from: (*from).clone(), changes }).await?;
+                Ok(Other { credentials, new: true })
             }
             Err(GrantError::Refused(why)) => {
                 let why = self.ring.masks().text.redact(&why).into_owned();

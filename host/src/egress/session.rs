@@ -120,14 +120,15 @@ impl Session {
         error
     }
 
-    /// Sends until there is an answer to give: repeats what is transient, renews credentials once.
+    /// Sends until there is an answer to give: repeats what is transient, renews credentials once. Those that another host
+    /// renewed do not count as renewed: they may be as old as the refused ones.
     async fn exchange(&self, prepared: &Prepared) -> Result<Incoming, HttpError> {
         let _slot = self.in_flight.acquire().await;
         let _place = self.parts.lane.pace.place().await;
         self.parts.lane.retries.earn();
         let mut delays = Delays::new(&self.parts.config.limits);
         let mut credentials = self.parts.keys.usable().await?;
-        let mut renewed = false;
+        let (mut renewed, mut replaced) = (false, false);
         loop {
             let walked = self.walk(prepared, &credentials).await;
             let repeatable = match &walked {
@@ -137,9 +138,10 @@ impl Session {
                     if prepared.accept_status.contains(&status.as_u16()) {
                         false
                     } else if status == StatusCode::UNAUTHORIZED && walked.authenticated && !renewed {
-                        renewed = true;
                         if let Some(other) = self.parts.keys.instead_of(&credentials).await? {
-                            credentials = other;
+                            renewed = other.new || replaced;
+                            replaced = true;
+                            credentials = other.credentials;
                             self.count_retry();
                             continue;
                         }

@@ -107,6 +107,17 @@ async fn a_401_that_a_new_token_does_not_help_is_given_to_the_connector() {
 }
 
 #[tokio::test]
+async fn a_token_that_another_host_renewed_long_ago_is_renewed_again() {
+    let (api, login) = (api(3).await, Stub::start(|asked| token(asked.nth + 3)).await);
+    let world = world(&api, &login, &[("refresh-token", "refresh-0"), ("access-token", "access-0")]);
+    let session = world.session().await;
+    // Meanwhile the other host renewed, and what it got has ended as well.
+    world.credentials.set(INTEGRATION, &[("refresh-token", "refresh-0"), ("access-token", "access-1")]);
+    assert_eq!(session.send(get(URL)).await.unwrap().status, 200);
+    assert_eq!((api.asked().len(), login.asked().len()), (3, 1));
+}
+
+#[tokio::test]
 async fn a_refused_refresh_token_is_unauthorized_and_not_tried_again() {
     let api = api(1).await;
     let login = Stub::start(|_| no("invalid_grant")).await;
