@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use syncline::domain::Digest;
-use syncline_tests::fakes;
+use syncline_tests::fakes::{self, schema::Provider};
 use syncline_tests::rig::{Rig, RigOptions};
 
 /// Appends a custom section: another digest, the same connector.
@@ -87,4 +87,27 @@ async fn a_pinned_integration_stays_on_its_build_and_a_broken_file_changes_nothi
         runs.iter().all(|run| run.state == "succeeded" && run.connector_digest.as_ref() == Some(&old)),
         "{runs:#?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_survivor_that_is_archived_before_the_next_sync_still_tells_of_its_losers() {
+    let options = RigOptions {
+        fakes: fakes::Options { records_per_object: 40, ..fakes::Options::default() },
+        connectors: vec!["hubspot"],
+        objects: vec!["contacts"],
+        ..RigOptions::default()
+    };
+    let rig = Rig::start(&options).await.unwrap();
+    let host = rig.host("before", "").unwrap();
+    rig.settle(Duration::from_secs(60)).await.unwrap();
+    host.drain(Duration::from_secs(15)).unwrap();
+    rig.fakes.edit("a", Provider::HubSpot, |world, now| {
+        let (winner, loser) = (5, 9);
+        assert!(world.merge("contacts", winner, loser, now), "both live, in this seed");
+        assert!(world.delete("contacts", winner, now));
+    });
+    let _host = rig.host("after", "").unwrap();
+    rig.settle(Duration::from_secs(60)).await.unwrap();
+    let found = rig.compare().await.unwrap();
+    assert!(found.is_clean(), "{found:#?}");
 }

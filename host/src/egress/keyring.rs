@@ -146,10 +146,7 @@ impl Keys {
     }
 
     /// Other credentials than those that a provider has just refused; `None` if there are none.
-    pub(super) async fn instead_of(
-        self: &Arc<Self>,
-        refused: &Arc<Credentials>,
-    ) -> Result<Option<Other>, HttpError> {
+    pub(super) async fn instead_of(self: &Arc<Self>, refused: &Arc<Credentials>) -> Result<Option<Other>, HttpError> {
         if self.grant.is_some() {
             return self.renewed(Some(Arc::clone(refused))).await.map(Some);
         }

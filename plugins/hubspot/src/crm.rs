@@ -128,14 +128,16 @@ impl Reader<'_> {
 
     fn walk(&self, walk: Walk) -> Result<Page, Error> {
         let since = walk.walked.saturating_sub(self.config.overlap_ms());
+        // A survivor that was archived before a search showed it tells of its losers here or nowhere.
+        let properties: Vec<&str> = ["hs_object_id"].into_iter().chain(self.object.merges()).collect();
+        let properties = properties.join(",");
         let (records, after) = fitting(self.limit(LIST_ROWS), |limit| {
-            let list =
-                List { archived: true, properties: "hs_object_id", limit, after: walk.archived_after.as_deref() };
+            let list = List { archived: true, properties: &properties, limit, after: walk.archived_after.as_deref() };
             let response = self.api.list(self.object.name, &list)?;
             let listing = Listing::parse(&response)?;
             let rows = listing.rows_of_list(true)?;
-            let news = rows.iter().filter(|row| archived_since(row, since));
-            Ok((news.map(Row::tombstone).collect(), listing.after()))
+            let news = || rows.iter().filter(|row| archived_since(row, since));
+            Ok((news().map(Row::tombstone).chain(news().flat_map(Row::losers)).collect(), listing.after()))
         })
         .map_err(|error| {
             let again = Walk { archived_after: None, restarts: walk.restarts + 1, ..walk.clone() };

@@ -126,6 +126,11 @@ pub(crate) fn discover() -> Vec<ObjectType> {
 }
 
 impl CrmObject {
+    /// Those of its properties that name the losers of merges.
+    pub(crate) fn merges(&self) -> impl Iterator<Item = &'static str> {
+        self.properties.iter().copied().filter(|name| [MERGED, MERGED_VIDS].contains(name))
+    }
+
     /// The properties to read: ours, then what the configuration adds, each once.
     pub(crate) fn properties<'a>(&self, extra: &'a [String]) -> Vec<&'a str> {
         let mut names: Vec<&'a str> = vec![self.modified];
