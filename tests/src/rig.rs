@@ -21,6 +21,12 @@ use crate::fakes::{self, FakeProviders, schema::Provider};
 use backend::{Backend, Footing};
 use host::Host;
 
+/// An object of a rig is dispatched at most once in this time.
+pub const THROTTLE: Duration = Duration::from_millis(500);
+
+/// How often a rig's hosts look for leases that ran out.
+pub const SWEEP: Duration = Duration::from_millis(500);
+
 /// Makes a test on each footing of every case named: an `async fn` that takes a [`Backend`].
 #[macro_export]
 macro_rules! on_both_footings {
@@ -192,7 +198,22 @@ impl Rig {
     /// # Errors
     /// When the program does not start.
     pub fn host(&self, name: &str, roles: &str) -> Result<Host> {
-        Host::start(&self.binary, &self.config, &self.dir.path().join(format!("{name}.log")), name, roles)
+        self.host_with(name, roles, &[])
+    }
+
+    /// The same with more environment, where every key of the configuration has a name too.
+    ///
+    /// # Errors
+    /// When the program does not start.
+    pub fn host_with(&self, name: &str, roles: &str, environment: &[(&str, String)]) -> Result<Host> {
+        let log = self.dir.path().join(format!("{name}.log"));
+        Host::start(&self.binary, &self.config, &log, name, roles, environment)
+    }
+
+    /// The database's URL, for looking deeper than the store does.
+    #[must_use]
+    pub fn store_url(&self) -> &str {
+        self.footing.store_url()
     }
 
     /// Where the files of this rig are.
@@ -332,14 +353,18 @@ fn variable(field: &str) -> String {
     format!("RIG_{}", field.replace('-', "_").to_uppercase())
 }
 
+/// The connectors that a rig knows how to add. No others are copied: every one costs each rig's first host its compilation.
+const CONNECTORS: [&str; 2] = ["hubspot", "salesforce"];
+
 /// Copies the built connectors, so that a test can add, replace and remove some.
 fn copy_plugins(to: &Path) -> Result<()> {
     let from = std::env::var_os("SYNCLINE_TEST_PLUGINS")
         .context("SYNCLINE_TEST_PLUGINS is not set: run this through `cargo xtask test` or `cargo xtask demo`")?;
     std::fs::create_dir_all(to)?;
-    for file in std::fs::read_dir(&from).with_context(|| format!("cannot read {}", Path::new(&from).display()))? {
-        let file = file?;
-        std::fs::copy(file.path(), to.join(file.file_name()))?;
+    for connector in CONNECTORS {
+        let file = format!("{connector}.wasm");
+        let built = Path::new(&from).join(&file);
+        std::fs::copy(&built, to.join(file)).with_context(|| format!("cannot copy {}", built.display()))?;
     }
     Ok(())
 }
@@ -352,7 +377,7 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
     format!(
         "[host]\ndata_dir = {data:?}\ndrain = \"10s\"\n\
          {footing}\n\
-         [schedule]\ninterval = \"{interval}ms\"\ntick = \"300ms\"\nthrottle = \"500ms\"\nsweep = \"500ms\"\n\
+         [schedule]\ninterval = \"{interval}ms\"\ntick = \"300ms\"\nthrottle = \"{throttle}ms\"\nsweep = \"{sweep}ms\"\n\
          resend_after = \"5s\"\nbackoff_base = \"500ms\"\nbackoff_cap = \"3s\"\n\
          [retrieve]\nlease = \"{lease}ms\"\nheartbeat = \"{heartbeat}ms\"\nslice_pages = {slice_pages}\n\
          [connectors]\ndir = {plugins:?}\n\
@@ -362,6 +387,8 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
          [http]\n{http}\n\
          {more}\n",
         data = dir.join("data"),
+        throttle = THROTTLE.as_millis(),
+        sweep = SWEEP.as_millis(),
         plugins = dir.join("plugins"),
         footing = footing.configuration(),
         heartbeat = lease / 3,

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -15,7 +15,14 @@ pub struct Host {
 }
 
 impl Host {
-    pub(super) fn start(binary: &Path, config: &Path, log: &Path, name: &str, roles: &str) -> Result<Self> {
+    pub(super) fn start(
+        binary: &Path,
+        config: &Path,
+        log: &Path,
+        name: &str,
+        roles: &str,
+        environment: &[(&str, String)],
+    ) -> Result<Self> {
         let mut command = Command::new(binary);
         command.arg("--config").arg(config).args(["-o", &format!("host.name={name}"), "run"]);
         if !roles.is_empty() {
@@ -23,6 +30,7 @@ impl Host {
         }
         let out = File::options().create(true).append(true).open(log)?;
         let child = command
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
@@ -49,6 +57,31 @@ impl Host {
     /// When the system does not tell.
     pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// How it ended; none while it is still there.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Waits until it has ended by itself, as it does at a named place.
+    ///
+    /// # Errors
+    /// When it is still there after `patience`.
+    pub fn wait(&mut self, patience: Duration) -> Result<ExitStatus> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            if began.elapsed() > patience {
+                bail!("the host did not end within {patience:?}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// SIGKILL: it is gone at once, with whatever it was doing.
@@ -83,17 +116,18 @@ impl Host {
     /// When it does not end within `patience`, or not with 0.
     pub fn drain(mut self, patience: Duration) -> Result<Duration> {
         let began = Instant::now();
-        self.signal("TERM")?;
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                ensure!(status.success(), "the host ended with {status}:\n{}", self.log());
-                return Ok(began.elapsed());
-            }
-            if began.elapsed() > patience {
-                bail!("the host did not drain within {patience:?}:\n{}", self.log());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.ask_to_drain()?;
+        let status = self.wait(patience).with_context(|| format!("it did not drain:\n{}", self.log()))?;
+        ensure!(status.success(), "the host ended with {status}:\n{}", self.log());
+        Ok(began.elapsed())
+    }
+
+    /// SIGTERM, without waiting for the end.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn ask_to_drain(&self) -> Result<()> {
+        self.signal("TERM")
     }
 
     fn signal(&self, name: &str) -> Result<()> {
