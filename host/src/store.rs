@@ -20,6 +20,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -182,6 +183,9 @@ impl Store {
             .pragma("wal_autocheckpoint", "8192");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            // SQLite ends a transaction by itself where the disk is full or fails, and the driver goes on believing in it:
+            // such a connection would begin no other, ever.
+            .before_acquire(|db, _| Box::pin(async move { Ok(!db.is_in_transaction()) }))
             .connect_with(connect.clone())
             .await
             .during("open the database")?;
