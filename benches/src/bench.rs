@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// An SQS server; without one its figures are left out.
     #[arg(long)]
     pub(crate) sqs: Option<String>,
+    /// A Python that has what `benches/peers/requirements.txt` lists; without one the peers are left out.
+    #[arg(long)]
+    pub(crate) python: Option<PathBuf>,
     /// Records of a full sync.
     #[arg(long, default_value_t = 100_000)]
     pub(crate) records: u64,

@@ -9,6 +9,7 @@ use crate::children::Fakes;
 use crate::clocks;
 use crate::database::{self, Backend};
 use crate::native::{self, per_million};
+use crate::peers::PEERS;
 use crate::report::{Figure, Target};
 use crate::site::{self, Site};
 
@@ -36,14 +37,24 @@ pub(crate) async fn measure(bench: &Options) -> Result<Vec<Figure>> {
             hosts.push(host(bench, backend, &fakes, records).await?);
         }
         figures.extend(compare(backend, &hosts, &natives));
+        if backend == Backend::Postgres {
+            figures.extend(peers(bench, &fakes, records, cpu_of(&hosts)).await?);
+        }
     }
     let size = warm.bytes as f64 / warm.records as f64;
     figures.push(Figure::new("full sync: bytes of a record on the wire", size, "B"));
     Ok(figures)
 }
 
+fn of(took: &[Took], field: fn(&Took) -> f64) -> f64 {
+    clocks::median(took.iter().map(field).collect())
+}
+
+fn cpu_of(took: &[Took]) -> f64 {
+    of(took, |took| took.cpu)
+}
+
 fn compare(backend: Backend, hosts: &[Took], natives: &[Took]) -> Vec<Figure> {
-    let of = |took: &[Took], field: fn(&Took) -> f64| clocks::median(took.iter().map(field).collect());
     let title = backend.title();
     let figure = |what: &str, unit, field: fn(&Took) -> f64| {
         Figure::new(format!("full sync to {title}: {what}"), of(hosts, field), unit)
@@ -75,6 +86,23 @@ async fn native(bench: &Options, backend: Backend, fakes: &Fakes, records: u64) 
         records_per_second: records as f64 / report.wall,
         peak_bytes: report.peak_bytes as f64,
     })
+}
+
+/// The host against programs in Python. One round: they take long, and the ratio is far from any bound.
+async fn peers(bench: &Options, fakes: &Fakes, records: u64, host: f64) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let Some(python) = &bench.python else { return Ok(figures) };
+    for peer in &PEERS {
+        let directory = site::directory(bench)?;
+        let url = site::fresh(bench, Backend::Postgres, &directory).await?;
+        let report = peer.run(python, &fakes.url(), &fakes.token, &url)?;
+        ensure!(report.records == records, "{} fetched {} records", peer.name, report.records);
+        let theirs = per_million(Duration::from_secs_f64(report.cpu), records);
+        let figure = Figure::new("full sync to Postgres: CPU for a million records", host, "s");
+        let figure = figure.against(peer.name, theirs);
+        figures.push(if peer.product { figure.target(Target::Times(0.2)) } else { figure });
+    }
+    Ok(figures)
 }
 
 async fn host(bench: &Options, backend: Backend, fakes: &Fakes, records: u64) -> Result<Took> {

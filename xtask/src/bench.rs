@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use crate::demo::Artifact;
 use crate::servers::{Postgres, Sqs};
 use crate::tools::{cargo, step, target};
-use crate::{plugins, proc};
+use crate::{plugins, proc, venv};
 
 /// What is measured, and what measures it.
 const PROGRAMS: [&str; 3] = ["syncline", "fake-providers", "syncline-bench"];
@@ -22,6 +22,9 @@ const PROGRAMS: [&str; 3] = ["syncline", "fake-providers", "syncline-bench"];
 /// Our own crates as in a release; dependencies keep what the dev profile gives them.
 const OPTIMISED: [&str; 3] =
     ["profile.dev.opt-level=3", "profile.dev.debug-assertions=false", "profile.dev.overflow-checks=false"];
+
+/// The programs in Python that do the same, and all they need, pinned.
+const PEERS: &str = include_str!("../../benches/peers/requirements.txt");
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -53,6 +56,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     command.args(["--postgres", postgres.url(), "--sqs", sqs.url(), "--records", &options.records.to_string()]);
     if let Some(only) = &options.only {
         command.args(["--only", only]);
+    }
+    if options.only.as_ref().is_none_or(|only| only.split(',').any(|part| part == "full")) {
+        command.arg("--python").arg(venv::python("peers", PEERS, "the Python peers of the bench")?);
     }
     for (flag, wanted) in [("--quick", options.quick), ("--json", options.json)] {
         if wanted {
