@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::database::Backend;
 use crate::report::{self, Figure};
-use crate::{calls, full, memory, quiet, sandbox, tick};
+use crate::{calls, full, memory, page, quiet, sandbox, tick};
 
 /// What to measure, with what.
 #[derive(Debug, clap::Args)]
@@ -52,6 +52,8 @@ pub(crate) enum Part {
     Sandbox,
     /// A full sync against a native program.
     Full,
+    /// What each stage of a page costs.
+    Page,
     /// A sync that finds nothing new.
     Quiet,
     /// Memory with many runs in flight.
@@ -87,6 +89,7 @@ pub(crate) async fn run(options: Options) -> Result<bool> {
         let measured = match part {
             Part::Sandbox => sandbox::measure(&options).await,
             Part::Full => full::measure(&options).await,
+            Part::Page => page::measure(&options).await,
             Part::Quiet => quiet::measure(&options).await,
             Part::Memory => memory::measure(&options).await,
             Part::Tick => tick::measure(&options).await,

@@ -34,11 +34,12 @@ pub(crate) async fn measure(bench: &Options) -> Result<Vec<Figure>> {
         let (mut hosts, mut natives) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             natives.push(native(bench, backend, &fakes, records).await?);
-            hosts.push(host(bench, backend, &fakes, records).await?);
+            hosts.push(host(bench, backend, &fakes, records, &[]).await?);
         }
         figures.extend(compare(backend, &hosts, &natives));
         if backend == Backend::Postgres {
             figures.extend(peers(bench, &fakes, records, cpu_of(&hosts)).await?);
+            figures.extend(sizes(bench, &fakes, records, cpu_of(&hosts)).await?);
         }
     }
     let size = warm.bytes as f64 / warm.records as f64;
@@ -105,8 +106,20 @@ async fn peers(bench: &Options, fakes: &Fakes, records: u64, host: f64) -> Resul
     Ok(figures)
 }
 
-async fn host(bench: &Options, backend: Backend, fakes: &Fakes, records: u64) -> Result<Took> {
-    let site = Site::new(bench, backend, fakes, &[]).await?;
+/// The host with smaller pages than HubSpot's largest, each once.
+async fn sizes(bench: &Options, fakes: &Fakes, records: u64, largest: f64) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for size in [10, 30] {
+        let option = format!("retrieve.page_records={size}");
+        let took = host(bench, Backend::Postgres, fakes, records, &[&option]).await?;
+        let name = format!("full sync to Postgres, pages of {size}: CPU for a million records");
+        figures.push(Figure::new(name, took.cpu, "s").against("pages of 100", largest));
+    }
+    Ok(figures)
+}
+
+async fn host(bench: &Options, backend: Backend, fakes: &Fakes, records: u64, more: &[&str]) -> Result<Took> {
+    let site = Site::new(bench, backend, fakes, more).await?;
     let objects = site.add(fakes, 1).await?;
     let server = server(bench, backend);
     let host = site.host(bench)?;

@@ -9,7 +9,7 @@
 //! | `clocks`, `children`, `site`, `database` | CPU and memory from /proc; processes; a store with integrations |
 //! | `native` | the baseline: a program as a person would write it for this one purpose |
 //! | `peers` | the same by programs in Python |
-//! | `full`, `quiet`, `sandbox`, `memory`, `tick`, `calls` | one figure or a few each |
+//! | `full`, `page`, `quiet`, `sandbox`, `memory`, `tick`, `calls` | one figure or a few each |
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
@@ -21,6 +21,7 @@ mod database;
 mod full;
 mod memory;
 mod native;
+mod page;
 mod peers;
 mod quiet;
 mod report;

@@ -22,7 +22,7 @@ use crate::report::{Figure, Target};
 use crate::site::{self, OBJECT};
 
 /// The way out for both: to the fake itself, or to answers that it gave before.
-struct Door {
+pub(crate) struct Door {
     client: reqwest::Client,
     base: String,
     token: String,
@@ -121,7 +121,8 @@ pub(crate) async fn measure(bench: &Options) -> Result<Vec<Figure>> {
     figures.await?
 }
 
-fn door(fakes: &Fakes) -> Result<Door> {
+/// The way to the fake itself.
+pub(crate) fn door(fakes: &Fakes) -> Result<Door> {
     Ok(Door {
         client: reqwest::Client::builder().no_proxy().build()?,
         base: fakes.url(),
@@ -131,7 +132,8 @@ fn door(fakes: &Fakes) -> Result<Door> {
     })
 }
 
-fn call(http: Arc<dyn Http>) -> CallContext {
+/// A call of the HubSpot connector by this way.
+pub(crate) fn call(http: Arc<dyn Http>) -> CallContext {
     CallContext {
         config: "{}".into(),
         auth: "private-app".into(),

@@ -29,7 +29,7 @@ const PEERS: &str = include_str!("../../benches/peers/requirements.txt");
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Only these, separated by commas: sandbox, full, quiet, memory, tick, calls.
+    /// Only these, separated by commas: sandbox, full, page, quiet, memory, tick, calls.
     #[arg(long)]
     only: Option<String>,
     /// Records of a full sync.
