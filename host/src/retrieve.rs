@@ -294,7 +294,16 @@ impl Retriever {
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             timer.tick().await;
-            self.renew().await;
+            // A database may also say nothing at all: deadlines pass meanwhile, and a renewal that took as long as a
+            // lease has come too late.
+            let renewal = tokio::time::timeout(self.options.lease, self.renew());
+            tokio::pin!(renewal);
+            loop {
+                tokio::select! {
+                    _ = &mut renewal => break,
+                    () = tokio::time::sleep(self.options.heartbeat) => self.expire(),
+                }
+            }
         }
     }
 
@@ -313,7 +322,11 @@ impl Retriever {
             }
             Err(error) => tracing::warn!(error = %chain(&error), "could not renew leases, will try again"),
         }
-        // Stop before the database would give the object away: the margin is a third of the lease.
+        self.expire();
+    }
+
+    /// Stops before the database would give the object away: the margin is a third of the lease.
+    fn expire(&self) {
         self.leases.expire((self.options.now)(), self.options.lease.mul_f64(2.0 / 3.0));
     }
 

@@ -13,6 +13,8 @@
 )]
 
 pub mod canary;
+pub mod proxy;
+pub mod queue;
 pub mod rig;
 
 pub use syncline_fakes as fakes;

@@ -75,7 +75,11 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         let Self::Database { source, .. } = self else { return false };
         match source {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+            // An answer that was cut off in its middle is none that the protocol knows.
+            sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::WorkerCrashed => true,
             sqlx::Error::Database(error) => {
                 // Serialization failure, deadlock, connection classes 08 and 57; SQLite BUSY and LOCKED.
                 error.code().is_some_and(|code| {
