@@ -108,6 +108,41 @@ mod tests {
         }
 
         #[test]
+        fn the_ceiling_of_backoff_never_falls_with_more_failures_and_doubles_until_the_cap(fails in 1_u32..100, base in 1_u64..600) {
+            let (base, cap) = (Duration::from_secs(base), Duration::from_secs(900));
+            let ceiling = |fails| backoff(fails, base, cap, 1.0);
+            prop_assert!(ceiling(fails) <= ceiling(fails + 1));
+            prop_assert_eq!(ceiling(fails + 1), (ceiling(fails) * 2).min(cap));
+            prop_assert_eq!(ceiling(0), ceiling(1));
+        }
+
+        #[test]
+        fn a_share_of_an_interval_is_less_than_it_always_the_same_and_grows_with_it(id: i64, seconds in 1_u64..1 << 30) {
+            let interval = Duration::from_secs(seconds);
+            let share = spread(ObjectId(id), interval);
+            prop_assert!(share < interval);
+            prop_assert_eq!(share, spread(ObjectId(id), interval));
+            // Within the rounding of a float: the same place in an interval of twice the length.
+            let twice = spread(ObjectId(id), interval * 2).as_secs_f64();
+            prop_assert!((twice - 2.0 * share.as_secs_f64()).abs() < 1e-3);
+        }
+
+        #[test]
+        fn the_interval_in_force_is_the_last_layer_that_is_set(layers in prop::array::uniform6(prop::option::of(1_u64..1 << 30))) {
+            let [default, suggested, provider, customer, integration, object] =
+                layers.map(|layer| layer.map(Duration::from_secs));
+            let all = Intervals { default, suggested, provider, customer, integration, object };
+            let last = layers.iter().rev().find_map(|layer| *layer).map(Duration::from_secs);
+            prop_assert_eq!(all.effective(), last.unwrap_or(DEFAULT_INTERVAL));
+        }
+
+        #[test]
+        fn every_time_lies_in_its_window(now in 0_i64..1 << 50, width in 1_i64..1 << 30) {
+            let start = window_start_ms(now, Duration::from_millis(width.unsigned_abs()));
+            prop_assert!(start <= now && now < start + width && start % width == 0);
+        }
+
+        #[test]
         fn two_times_a_window_apart_are_never_in_one_window(now in 0_i64..1 << 50, width in 1_u64..1 << 30) {
             let throttle = Duration::from_millis(width);
             prop_assert!(window_start_ms(now, throttle) < window_start_ms(now + width as i64, throttle));

@@ -190,7 +190,76 @@ mod tests {
         }
     }
 
+    /// What the special-purpose registries of IANA call not globally reachable, written down from the registries and not
+    /// from the tables above; and the ranges that are no unicast at all.
+    const NOT_GLOBAL: [&str; 34] = [
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.0.0/29",
+        "192.0.0.8/32",
+        "192.0.0.170/31",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.88.99.2/32",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "255.255.255.255/32",
+        "::1/128",
+        "::/128",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "100:0:0:1::/64",
+        "2001::/23",
+        "2001:2::/48",
+        "2001:db8::/32",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "ff00::/8",
+    ];
+
+    fn member(range: &str, bits: u128) -> IpAddr {
+        match range.parse().unwrap() {
+            ipnet::IpNet::V4(net) => {
+                let host = net.hostmask().to_bits() & bits as u32;
+                Ipv4Addr::from_bits(net.network().to_bits() | host).into()
+            }
+            ipnet::IpNet::V6(net) => {
+                Ipv6Addr::from_bits(net.network().to_bits() | (net.hostmask().to_bits() & bits)).into()
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_of_every_range_that_is_not_global_are_refused() {
+        for range in NOT_GLOBAL {
+            for bits in [0, u128::MAX] {
+                assert!(refusal(member(range, bits)).is_some(), "{} of {range}", member(range, bits));
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn whatever_lies_in_a_range_that_is_not_global_is_refused(range in 0..NOT_GLOBAL.len(), bits: u128) {
+            let address = member(NOT_GLOBAL[range], bits);
+            prop_assert!(refusal(address).is_some(), "{address} of {}", NOT_GLOBAL[range]);
+            if let IpAddr::V4(address) = address {
+                prop_assert!(refusal(address.to_ipv6_mapped().into()).is_some());
+            }
+        }
+
         #[test]
         fn a_mapped_address_is_judged_as_what_it_is(bits: u32) {
             let address = Ipv4Addr::from_bits(bits);

@@ -144,6 +144,8 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::egress::address;
 
@@ -318,5 +320,35 @@ mod tests {
         assert_eq!(base.join("//y.com/").unwrap().authority(), "y.com");
         assert!(base.join("https://u:p@y.com/").is_err());
         assert!(base.join("file:///etc/passwd").is_err());
+    }
+
+    /// Pieces that parsers disagree about, put together at random.
+    fn spelling() -> impl Strategy<Value = String> {
+        let scheme = prop_oneof![Just("https://"), Just("http://"), Just("HTTPS:/"), Just("https:"), Just("//")];
+        let piece = prop_oneof![
+            4 => "[a-z0-9]{1,4}",
+            2 => Just(".".to_owned()),
+            1 => prop::sample::select(vec![
+                "@", ":", ":80", ":443", "%2e", "%00", "%40", "#", "?", "/", "[::1]", "[::ffff:7f00:1]", "0x7f", "127.1",
+                "2130706433", "。", "ａ", "ß", "xn--", "-", "_", "~", ";", "&", "..", "%5c", "[", "]", "*", "\u{ad}",
+            ]).prop_map(str::to_owned),
+        ];
+        (scheme, prop::collection::vec(piece, 1..8)).prop_map(|(scheme, pieces)| format!("{scheme}{}", pieces.concat()))
+    }
+
+    proptest! {
+        /// The client that dials reads the URL with a parser of its own.
+        #[test]
+        fn the_host_that_is_judged_is_the_host_that_is_dialled(text in spelling()) {
+            let Ok(target) = Target::parse(&text) else { return Ok(()) };
+            let judged = target.host().to_string();
+            prop_assert_eq!(target.url().host_str(), Some(judged.as_str()));
+            prop_assert_eq!(Target::parse(target.url().as_str()).ok(), Some(target.clone()));
+            if let Ok(dialled) = target.url().as_str().parse::<http::Uri>() {
+                prop_assert_eq!(dialled.host(), Some(judged.as_str()));
+                let port = dialled.port_u16().unwrap_or(if target.is_https() { 443 } else { 80 });
+                prop_assert_eq!(port, target.port());
+            }
+        }
     }
 }
