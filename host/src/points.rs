@@ -6,6 +6,8 @@
 //! - `SYNCLINE_CRASH_AT=NAME[#N]` in the environment ends the process, without any goodbye, when it passes the place of
 //!   that name for the N-th time (the first, unless told).
 //! - `SYNCLINE_POINTS_FILE=PATH` notes there each place once, when it is first passed, a line each.
+//! - `SYNCLINE_HISTORY_FILE=PATH` gets a line for each [`note!`]: what no database sees, such as a page that was fetched and
+//!   never committed.
 //! - [`install`] hands every passing to a [`Hook`] of this process, which may hold it up for as long as it likes.
 
 use std::collections::BTreeSet;
@@ -23,6 +25,15 @@ macro_rules! point {
     };
 }
 pub(crate) use point;
+
+/// Notes what is done under a lease: `note!("fetch", lease)`. Nothing at all in builds without debug assertions.
+macro_rules! note {
+    ($what:literal, $lease:expr) => {
+        #[cfg(debug_assertions)]
+        $crate::points::write_down($what, $lease.object.0, $lease.epoch)
+    };
+}
+pub(crate) use note;
 
 /// Is told of every passing.
 #[async_trait]
@@ -84,5 +95,17 @@ pub async fn pass(place: &'static str) {
     ARMED.get_or_init(Armed::from_environment).pass(place);
     if let Some(hook) = HOOK.get() {
         hook.pass(place).await;
+    }
+}
+
+/// What [`note!`] becomes in builds with debug assertions: one line, in one write, so that many hosts can share the file.
+pub fn write_down(what: &str, object: i64, epoch: i64) {
+    static FILE: OnceLock<Option<std::fs::File>> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let path = std::env::var_os("SYNCLINE_HISTORY_FILE")?;
+        std::fs::OpenOptions::new().create(true).append(true).open(path).ok()
+    });
+    if let Some(mut file) = file.as_ref() {
+        let _ = file.write_all(format!("{what} {object} {epoch}\n").as_bytes());
     }
 }

@@ -13,6 +13,7 @@
 )]
 
 pub mod canary;
+pub mod chaos;
 pub mod proxy;
 pub mod queue;
 pub mod rig;

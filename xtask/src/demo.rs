@@ -30,7 +30,7 @@ pub(crate) struct Options {
 
 /// What stores and queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Backend {
+pub(crate) enum Backend {
     /// SQLite and the queue inside it.
     Sqlite,
     /// A throw-away Postgres and a local SQS server.

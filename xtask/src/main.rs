@@ -4,12 +4,16 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
 mod bench;
+mod chaos;
 mod check;
 mod demo;
+mod mutants;
 mod natively;
 mod plugins;
 mod proc;
 mod servers;
+mod sim;
+mod soak;
 mod tools;
 mod venv;
 
@@ -45,6 +49,14 @@ enum Command {
     Ci,
     /// Show the whole of it at work against fake providers.
     Demo(demo::Options),
+    /// Kill hosts again and again, on purpose, and compare what landed with the truth.
+    Chaos(chaos::Options),
+    /// Let hosts run with faults all along, and watch that what they hold does not grow.
+    Soak(soak::Options),
+    /// Live simulated worlds through: hosts, a database, a queue and a provider whose steps follow from a seed.
+    Sim(sim::Options),
+    /// Take one guard out of the store at a time, in a copy, and see that a test turns red.
+    Mutants(mutants::Options),
     /// Measure the host against native programs that do the same work, and print ratios.
     Bench(bench::Options),
 }
@@ -57,6 +69,10 @@ fn main() -> ExitCode {
         Command::Servers => check::servers(),
         Command::Ci => check::ci(),
         Command::Demo(options) => demo::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
+        Command::Soak(options) => soak::run(&options),
+        Command::Sim(options) => sim::run(&options),
+        Command::Mutants(options) => mutants::run(&options),
         Command::Bench(options) => bench::run(&options),
     });
     match outcome {

@@ -14,7 +14,7 @@ use crate::domain::{
     CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, Progress, ProviderError, batch, classify,
 };
 use crate::egress::{OpenError, Session, SessionSpec};
-use crate::points::point;
+use crate::points::{note, point};
 use crate::queue::QueueName;
 use crate::store::StoreError;
 use crate::store::runs::{Claim, Fenced, Finish, PageCommit};
@@ -178,6 +178,7 @@ impl Work<'_> {
             self.session.new_page();
             let began = Instant::now();
             point!("fetch", before);
+            note!("fetch", self.claim.lease);
             let (answer, report) =
                 self.connector.fetch(&self.call, &self.claim.object_name, self.cursor.as_ref()).await;
             point!("fetch", after);
@@ -189,10 +190,13 @@ impl Work<'_> {
             let answer = answer.and_then(|page| self.progress.judge(&page).map(|()| page));
             let page = match answer {
                 Ok(page) => page,
-                Err(error) => match self.after(error).await {
-                    Some(end) => return end,
-                    None => continue,
-                },
+                Err(error) => {
+                    note!("refuse", self.claim.lease);
+                    match self.after(error).await {
+                        Some(end) => return end,
+                        None => continue,
+                    }
+                }
             };
             let (ends, wait) = (page.ends(), page.wait_seconds);
             match self.commit(page).await {

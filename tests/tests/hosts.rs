@@ -1,0 +1,140 @@
+//! Three hosts under load: one is killed, one stopped for longer than its leases, one rolled. Nobody does what another
+//! does, what the dead one left is taken over in time, and who drains leaves nothing to be done again.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+
+use std::time::{Duration, Instant};
+
+use syncline::store::admin::ObjectRow;
+use syncline_tests::chaos::checker::{Checker, Claim, End};
+use syncline_tests::chaos::fetches::wasted;
+use syncline_tests::chaos::history::Recorder;
+use syncline_tests::chaos::invariants;
+use syncline_tests::fakes::{self, Tenant, faults::Knobs};
+use syncline_tests::on_both_footings;
+use syncline_tests::rig::backend::Backend;
+use syncline_tests::rig::host::Host;
+use syncline_tests::rig::{Rig, RigOptions, SWEEP, THROTTLE};
+
+const LEASE: Duration = Duration::from_secs(3);
+
+/// What the promise leaves for everything but the lease and the sweep.
+const MARGIN: Duration = Duration::from_secs(5);
+
+fn busy(backend: Backend) -> RigOptions {
+    RigOptions {
+        backend,
+        fakes: fakes::Options {
+            seed: 5,
+            tenants: vec![Tenant::named("acme"), Tenant::named("globex")],
+            records_per_object: 400,
+            ties: 40,
+            // A page takes its time, so that hosts are in the middle of one most of theirs.
+            knobs: Knobs { latency_ms: 120, index_lag_ms: 500, late_commit_ms: 300, ..Knobs::default() },
+            change_every_ms: Some(50),
+            rotate_refresh_tokens: true,
+            ..fakes::Options::default()
+        },
+        interval: Duration::from_secs(1),
+        lease: LEASE,
+        slice_pages: 3,
+        ..RigOptions::default()
+    }
+}
+
+fn start(rig: &Rig, name: &str) -> Host {
+    let notes = ("SYNCLINE_HISTORY_FILE", rig.dir().join("fetches").display().to_string());
+    // Who stops with SQLite's lock in its hand keeps the others from any progress: no object's fault.
+    let attempts = ("SYNCLINE__RETRIEVE__MAX_ATTEMPTS", "100".to_owned());
+    rig.host_with(name, "", &[notes, attempts]).unwrap()
+}
+
+/// What a host holds.
+async fn held_by(rig: &Rig, host: &str) -> Vec<ObjectRow> {
+    let mut objects = rig.objects().await.unwrap();
+    objects.retain(|object| object.lease_owner.as_deref() == Some(host));
+    objects
+}
+
+/// Stops a host while it holds something, and says what that is.
+async fn stop_at_work(rig: &Rig, host: &Host, name: &str) -> Vec<ObjectRow> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        rig.wait("the host to work", deadline, async || {
+            Ok(rig.objects().await?.iter().any(|object| object.lease_owner.as_deref() == Some(name)))
+        })
+        .await
+        .unwrap();
+        host.freeze().unwrap();
+        // On SQLite it may have stopped with the database's lock in its hand; reading goes on.
+        let held = held_by(rig, name).await;
+        if !held.is_empty() {
+            return held;
+        }
+        host.thaw().unwrap();
+    }
+}
+
+async fn one_is_killed_one_stopped_one_rolled(backend: Backend) {
+    let rig = Rig::start(&busy(backend)).await.unwrap();
+    let recorder = Recorder::install(rig.store_url()).await.unwrap();
+    let (killed, stopped, rolled) = (start(&rig, "killed"), start(&rig, "stopped"), start(&rig, "rolled"));
+
+    // Stopped before it is killed, so that nobody can say what it held is out of date.
+    let left = stop_at_work(&rig, &killed, "killed").await;
+    let died_at = rig.store.now_ms().await.unwrap();
+    killed.kill().unwrap();
+    tokio::time::sleep(LEASE).await;
+
+    let lost = stop_at_work(&rig, &stopped, "stopped").await;
+    tokio::time::sleep(LEASE + SWEEP + Duration::from_secs(1)).await;
+    stopped.thaw().unwrap();
+
+    let mut drains = Vec::new();
+    let mut at_work = rolled;
+    for replacement in ["second", "third"] {
+        let next = start(&rig, replacement);
+        // Drained while it is at work, where it can be.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        drains.push(at_work.drain(Duration::from_secs(30)).unwrap());
+        at_work = next;
+    }
+    rig.settle(Duration::from_secs(120)).await.unwrap();
+    for host in [stopped, at_work] {
+        drains.push(host.drain(Duration::from_secs(30)).unwrap());
+    }
+    assert_eq!(drains.len(), 4);
+
+    let found = rig.compare().await.unwrap();
+    assert!(found.present > 0 && found.is_clean(), "{found:#?}");
+    assert_eq!(invariants::broken(&rig).await.unwrap(), Vec::<&str>::new());
+    let mut checker = Checker::new(THROTTLE);
+    checker.read(&recorder.take().await.unwrap());
+    assert_eq!(checker.verdict(), Vec::<String>::new());
+
+    let promised = i64::try_from((LEASE + SWEEP + MARGIN).as_millis()).unwrap();
+    for object in &left {
+        let next =
+            checker.next_claim(object.id, object.epoch).unwrap_or_else(|| panic!("nobody took over {object:#?}"));
+        let after = next.at - died_at;
+        assert!(after <= promised, "{} was taken over {after} ms after its host had died: {next:?}", object.object);
+    }
+    let claim = |object: &ObjectRow| -> &Claim { &checker.claims()[&(object.id, object.epoch)] };
+    assert!(lost.iter().any(|object| claim(object).end == Some(End::Reclaimed)), "nobody missed the stopped host");
+
+    let wasted = wasted(&rig.dir().join("fetches"), &checker).unwrap();
+    let needless = [wasted.violations, wasted.given_up].concat();
+    assert_eq!(needless, Vec::<String>::new(), "a page was fetched again without need");
+    let cut = |name: &str| {
+        checker.claims().values().filter(|claim| claim.owner == name && claim.end == Some(End::Reclaimed)).count()
+    };
+    assert!(cut("killed") > 0);
+    assert_eq!(["rolled", "second", "third"].map(cut), [0, 0, 0], "a drained host left a lease behind");
+    let unhappy =
+        rig.count("SELECT COUNT(*) FROM runs WHERE state NOT IN ('succeeded', 'dispatched', 'running')").await;
+    assert_eq!(unhappy.unwrap(), 0, "a death, a stop or a drain is no failure of a run");
+}
+
+on_both_footings! {
+    one_is_killed_one_stopped_one_rolled,
+}
