@@ -175,12 +175,23 @@ async fn pass(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
         let _ = forward(&shared, &uri, &headers, body.clone()).await;
     }
     match forward(&shared, &uri, &headers, body).await {
-        Ok((status, body)) => answer(status, body),
+        Ok((status, headers, body)) => {
+            let mut response = answer(status, body);
+            // Which error it is, a client reads there.
+            let told = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+            response.headers_mut().extend(told.filter(|(name, _)| name.as_str().starts_with("x-amz")));
+            response
+        }
         Err(_) => broken(),
     }
 }
 
-async fn forward(shared: &Shared, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Result<(StatusCode, Bytes)> {
+async fn forward(
+    shared: &Shared,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, HeaderMap, Bytes)> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = shared.client.post(format!("{}{path}", shared.upstream)).body(body);
     for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
@@ -189,7 +200,7 @@ async fn forward(shared: &Shared, uri: &Uri, headers: &HeaderMap, body: Bytes) -
         }
     }
     let answer = request.send().await?;
-    Ok((answer.status(), answer.bytes().await?))
+    Ok((answer.status(), answer.headers().clone(), answer.bytes().await?))
 }
 
 fn answer(status: StatusCode, body: Bytes) -> Response {

@@ -1,7 +1,7 @@
 //! The database is away, silent, slow, cut off in the middle of transactions, locked or full. Hosts recover by themselves,
 //! and afterwards nothing is missing, stale or doubled.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail, or say why it did not run")]
 
 use std::path::Path;
 use std::process::Command;

@@ -113,3 +113,24 @@ fn a_link_to_nothing_is_found_and_code_is_not_read() {
     std::fs::write(folder.path().join("b.md"), "# B\n").unwrap();
     assert_eq!(broken(folder.path()), ["a.md: gone.md", "a.md: #gone", "a.md: b.md#gone", "a.md: ../.."]);
 }
+
+/// The tests that a page names, as a link whose text is code: name and file.
+fn tests_named(page: &str) -> Vec<(&str, &str)> {
+    let links = page.split("[`").skip(1).filter_map(|rest| rest.split_once("`]("));
+    let links = links.filter_map(|(name, rest)| Some((name, rest.split_once(')')?.0)));
+    links.filter(|(_, file)| file.ends_with(".rs")).collect()
+}
+
+#[test]
+fn every_test_that_the_page_on_reliability_names_is_there() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs");
+    let page = std::fs::read_to_string(docs.join("reliability.md")).unwrap();
+    let named = tests_named(&page);
+    assert!(named.len() > 50, "only {} tests are named", named.len());
+    let gone = named.iter().filter(|(name, file)| {
+        let source = std::fs::read_to_string(docs.join(file)).unwrap_or_default();
+        !source.contains(&format!("fn {name}("))
+    });
+    let gone: Vec<_> = gone.collect();
+    assert!(gone.is_empty(), "these tests are not where the page says: {gone:?}");
+}
