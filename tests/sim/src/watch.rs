@@ -90,6 +90,8 @@ pub struct State {
     /// By object and the provider's id.
     pub landed: BTreeMap<(i64, String), Landed>,
     rejected: usize,
+    /// A hash of every row.
+    pub hash: u64,
 }
 
 /// Who took the step that is judged.
@@ -119,6 +121,9 @@ impl State {
     /// When the database fails or says what nobody understands.
     pub async fn read(database: &Database) -> Result<Self> {
         let mut state = Self { lines: database.texts(STATE).await?, ..Self::default() };
+        let mut hasher = DefaultHasher::new();
+        state.lines.hash(&mut hasher);
+        state.hash = hasher.finish();
         for line in &state.lines {
             let fields: Vec<&str> = line.split('|').collect();
             let text = |at: usize| fields.get(at).copied().unwrap_or_default().to_owned();
@@ -169,14 +174,6 @@ impl State {
             }
         }
         Ok(state)
-    }
-
-    /// A hash of every row.
-    #[must_use]
-    pub fn hash(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.lines.hash(&mut hasher);
-        hasher.finish()
     }
 
     /// The runs of an object, in the order in which they were dispatched.

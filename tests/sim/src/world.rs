@@ -357,7 +357,7 @@ impl<'a> World<'a> {
     fn note(&mut self, line: &str) {
         self.steps += 1;
         let passed = clock::now_ms() - clock::BEGIN_MS;
-        let hash = self.state.hash();
+        let hash = self.state.hash;
         let line = format!("{:>5} {:>9.3} s {line} [{:08x}]", self.steps, passed as f64 / 1_000.0, hash >> 32);
         line.hash(&mut self.trace);
         hash.hash(&mut self.trace);

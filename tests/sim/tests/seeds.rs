@@ -33,10 +33,10 @@ fn live(backend: Backend, seeds: std::ops::Range<u64>, twice: u64) {
 
 #[test]
 fn every_promise_holds_after_every_step_on_sqlite() {
-    live(Backend::Sqlite, 0..300, 20);
+    live(Backend::Sqlite, 0..250, 10);
 }
 
 #[test]
 fn every_promise_holds_after_every_step_on_postgres() {
-    live(Backend::Postgres, 0..60, 5);
+    live(Backend::Postgres, 0..40, 3);
 }
