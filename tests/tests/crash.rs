@@ -83,14 +83,19 @@ async fn stir(rig: &Rig, place: &str) {
     rig.store.trigger(&all, Duration::ZERO, true).await.unwrap();
 }
 
-fn start(rig: &Rig, more: &[(&str, String)]) -> Host {
+/// What a host has to do in order to pass a place: a run is only sent again when nobody is there to claim it.
+fn roles(place: &str) -> &'static str {
+    if place.contains("unclaimed") { "scheduler" } else { "" }
+}
+
+fn start(rig: &Rig, roles: &str, more: &[(&str, String)]) -> Host {
     let mut environment = vec![
         ("SYNCLINE_HISTORY_FILE", rig.dir().join("fetches").display().to_string()),
         // Kills are no fault of an object here: none is to be put in quarantine.
         ("SYNCLINE__RETRIEVE__MAX_ATTEMPTS", "100".to_owned()),
     ];
     environment.extend_from_slice(more);
-    rig.host_with("victim", "", &environment).unwrap()
+    rig.host_with("victim", roles, &environment).unwrap()
 }
 
 fn passed(file: &Path) -> BTreeSet<String> {
@@ -101,12 +106,21 @@ fn passed(file: &Path) -> BTreeSet<String> {
 async fn learn(rig: &Rig, expected: &[&str]) {
     let file = rig.dir().join("points");
     // One before it leaves work behind, so that there are leases to take back.
-    let first = start(rig, &[]);
+    let first = start(rig, "", &[]);
     rig.wait("work in progress", soon(), async || Ok(rig.objects().await?.iter().any(|o| o.lease_owner.is_some())))
         .await
         .unwrap();
     first.kill().unwrap();
-    let host = start(rig, &[("SYNCLINE_POINTS_FILE", file.display().to_string())]);
+    let notes = [("SYNCLINE_POINTS_FILE", file.display().to_string())];
+    let alone = start(rig, roles("unclaimed"), &notes);
+    stir(rig, "").await;
+    rig.wait("runs to be sent again", soon(), async || {
+        Ok(passed(&file).iter().any(|place| place.contains("unclaimed")))
+    })
+    .await
+    .unwrap();
+    alone.drain(Duration::from_secs(15)).unwrap();
+    let host = start(rig, "", &notes);
     let missing = || {
         let passed = passed(&file);
         expected.iter().copied().filter(|place| !passed.contains(*place)).collect::<Vec<_>>()
@@ -132,7 +146,7 @@ fn soon() -> Instant {
 /// Runs a host until it has died at a place.
 async fn die_at(rig: &Rig, place: &str, passing: u32) {
     stir(rig, place).await;
-    let mut host = start(rig, &[("SYNCLINE_CRASH_AT", format!("{place}#{passing}"))]);
+    let mut host = start(rig, roles(place), &[("SYNCLINE_CRASH_AT", format!("{place}#{passing}"))]);
     let deadline = soon();
     let mut stirred = Instant::now();
     loop {
@@ -154,7 +168,7 @@ async fn die_at(rig: &Rig, place: &str, passing: u32) {
 /// Lets a host finish and compares; then lets the history speak.
 async fn assert_all_well(rig: &Rig, recorder: &Recorder) {
     rig.fakes.clear_faults();
-    let host = start(rig, &[]);
+    let host = start(rig, "", &[]);
     rig.settle(Duration::from_secs(150)).await.unwrap();
     host.drain(Duration::from_secs(30)).unwrap();
     let found = rig.compare().await.unwrap();
