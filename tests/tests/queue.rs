@@ -12,7 +12,7 @@ use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::{Rig, RigOptions};
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(40)
+    Instant::now() + Duration::from_secs(90)
 }
 
 /// Waits until more runs have succeeded than now.

@@ -94,7 +94,7 @@ pub enum What {
     },
 }
 
-/// A trigger: its kind of event, what sets it off, and the values of the columns object_id, a, b, c, text.
+/// A trigger: its kind of event, what sets it off, and the values of the columns `object_id`, a, b, c, text.
 struct Trigger {
     kind: &'static str,
     on: &'static str,
@@ -227,8 +227,8 @@ impl Recorder {
         for statement in script {
             let statement = AssertSqlSafe(statement);
             match recorder.sqlite_path() {
-                Some(path) => drop(sqlite_at(path).await?.execute(statement).await?),
-                None => drop(PgConnection::connect(store_url).await?.execute(statement).await?),
+                Some(path) => sqlite_at(path).await?.execute(statement).await.map(|_| ())?,
+                None => PgConnection::connect(store_url).await?.execute(statement).await.map(|_| ())?,
             }
         }
         Ok(recorder)
