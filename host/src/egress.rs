@@ -17,6 +17,8 @@ mod config;
 mod credentials;
 mod denial;
 mod dial;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gate;
 pub(crate) mod headers;
 mod inject;
@@ -39,6 +41,8 @@ pub use budget::{RequestBudget, Stats};
 pub use config::{EgressConfig, Limits};
 pub use credentials::{CredentialStore, Credentials, MemoryCredentials, StoreError, field};
 pub use denial::{Denial, Rule};
+#[cfg(test)]
+pub(crate) use dial::opened;
 pub use dial::{Lookup, SystemLookup};
 pub use gate::{Gate, GateError, OpenError, SessionSpec};
 pub use pace::{MemoryPauses, PauseStore};

@@ -5,6 +5,8 @@
 //! each) <- `schedule`, `retrieve`, `process` (the three stages) <- `api`, `app`, `cli`. Beside the
 //! stages stands `kit`: what connector authors prove their work with. `points` are places that tests hold on to.
 
+#![allow(unexpected_cfgs, reason = "cargo-fuzz sets `fuzzing`")]
+
 pub mod api;
 pub mod app;
 pub mod cli;
@@ -12,6 +14,8 @@ pub mod config;
 pub mod connector;
 pub mod domain;
 pub mod egress;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod kit;
 pub mod points;
 pub mod process;

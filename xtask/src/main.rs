@@ -7,6 +7,7 @@ mod bench;
 mod chaos;
 mod check;
 mod demo;
+mod fuzz;
 mod mutants;
 mod natively;
 mod plugins;
@@ -57,6 +58,8 @@ enum Command {
     Sim(sim::Options),
     /// Take one guard out of the store at a time, in a copy, and see that a test turns red.
     Mutants(mutants::Options),
+    /// Fuzz what reads input from outside, with cargo-fuzz.
+    Fuzz(fuzz::Options),
     /// Measure the host against native programs that do the same work, and print ratios.
     Bench(bench::Options),
 }
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::run(&options),
         Command::Sim(options) => sim::run(&options),
         Command::Mutants(options) => mutants::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Bench(options) => bench::run(&options),
     });
     match outcome {

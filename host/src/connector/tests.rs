@@ -4,7 +4,10 @@ mod catalog;
 mod doors;
 mod guests;
 mod inspection;
+mod malformed;
+mod more_sins;
 mod sins;
+mod ssrf;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -106,6 +106,10 @@ impl Wire for Dialer {
         *request.headers_mut() = headers;
         *request.body_mut() = outgoing.body.map(|body| body.clone().into());
 
+        #[cfg(test)]
+        if !matches!(request.url().host(), Some(url::Host::Domain(_))) {
+            count();
+        }
         let sent = timeout(self.limits.first_byte, client.execute(request)).await;
         let response = sent.map_err(|_| WireError::Unsure(slow(target, "sent no answer", self.limits.first_byte)))?;
         let response = response.map_err(|error| failed_to_send(target, error))?;
@@ -198,10 +202,29 @@ impl Resolve for Resolver {
             if addresses.is_empty() {
                 return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
             }
+            #[cfg(test)]
+            count();
             // Port 0 stands for the port of the URL.
             Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static OPENED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts an address handed to what opens sockets: one spelled in a URL, or those of a name.
+#[cfg(test)]
+fn count() {
+    OPENED.set(OPENED.get() + 1);
+}
+
+/// How often this thread did. A test on a runtime of one thread sees its own.
+#[cfg(test)]
+pub(crate) fn opened() -> usize {
+    OPENED.get()
 }
 
 /// Carries the resolver's refusal through the layers of the client.

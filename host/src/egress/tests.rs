@@ -6,6 +6,7 @@ mod credentials;
 mod leaks;
 mod pace;
 mod redirects;
+pub(crate) mod ssrf;
 pub(crate) mod stub;
 mod tokens;
 

@@ -17,8 +17,8 @@ pub const MASK: &str = "[redacted]";
 /// Shorter values are not looked for: they would blank out ordinary words.
 const MIN_SECRET_BYTES: usize = 4;
 
-/// A shorter piece of base64 turns up by chance.
-const MIN_BASE64_BYTES: usize = 8;
+/// A shorter piece of base64 or of hexadecimal digits turns up by chance.
+const MIN_ENCODED_BYTES: usize = 8;
 
 /// Replaces known secrets. One pass over the text, whatever their number.
 #[derive(Default)]
@@ -115,6 +115,11 @@ impl<T: fmt::Debug> fmt::Debug for Redacted<'_, T> {
 fn spellings(secret: &str, forms: &mut BTreeSet<String>) {
     forms.insert(secret.to_owned());
     base64_spellings(secret.as_bytes(), forms);
+    for digits in [hex::encode(secret), hex::encode_upper(secret)] {
+        if digits.len() >= MIN_ENCODED_BYTES {
+            forms.insert(digits);
+        }
+    }
 
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     for plain in ["", "-_.~", "-_.~!*'()", "-_.~!$&'()*+,;=:@", "-_.~!$&'()*+,;=:@/?"] {
@@ -128,13 +133,19 @@ fn spellings(secret: &str, forms: &mut BTreeSet<String>) {
     if let Ok(json) = serde_json::to_string(secret) {
         let json = json.trim_start_matches('"');
         let json = json.strip_suffix('"').unwrap_or(json);
-        forms.insert(json.replace('/', "\\/"));
-        forms.insert(json.to_owned());
+        for text in [json.to_owned(), json.replace('/', "\\/")] {
+            // A text of JSON inside a text of JSON, as errors carry what they complain about.
+            forms.insert(text.replace('\\', "\\\\").replace('"', "\\\""));
+            forms.insert(text);
+        }
     }
     for always in [false, true] {
         forms.insert(unicode_escape(secret, always));
     }
     forms.insert(secret.escape_debug().to_string());
+    // The same but for single quotes, which only a character's own text escapes.
+    let debug = format!("{secret:?}");
+    forms.extend(debug.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned));
 }
 
 /// The base64 characters that depend on the secret alone, for each of the three positions it can have inside a longer
@@ -146,10 +157,10 @@ fn base64_spellings(secret: &[u8], forms: &mut BTreeSet<String>) {
         let start = (before * 8).div_ceil(6);
         let end = padded.len() * 8 / 6;
         for encoded in [BASE64_STANDARD_NO_PAD.encode(&padded), BASE64_URL_SAFE_NO_PAD.encode(&padded)] {
-            if let Some(inner) = encoded.get(start..end).filter(|inner| inner.len() >= MIN_BASE64_BYTES) {
+            if let Some(inner) = encoded.get(start..end).filter(|inner| inner.len() >= MIN_ENCODED_BYTES) {
                 forms.insert(inner.to_owned());
             }
-            if before == 0 && encoded.len() >= MIN_BASE64_BYTES {
+            if before == 0 && encoded.len() >= MIN_ENCODED_BYTES {
                 // The whole encoding too, padded, so that nothing of it is left standing around the mask.
                 let padding = "=".repeat((4 - encoded.len() % 4) % 4);
                 forms.insert(format!("{encoded}{padding}"));
@@ -251,6 +262,10 @@ mod tests {
             ("percent, lower case", lower_escapes(&percent_encode(CANARY, "-_.~"))),
             ("base64", BASE64_STANDARD.encode(CANARY)),
             ("base64 url", BASE64_URL_SAFE_NO_PAD.encode(CANARY)),
+            ("hexadecimal", hex::encode(CANARY)),
+            ("hexadecimal, upper case", hex::encode_upper(CANARY)),
+            ("hexadecimal, inside a longer one", hex::encode(format!("user:{CANARY}:tail"))),
+            ("text of JSON in JSON", serde_json::to_string(&json).unwrap()),
             ("debug", format!("{CANARY:?}")),
         ] {
             let clean = redactor.redact(&text).into_owned();
@@ -274,6 +289,9 @@ mod tests {
     fn short_values_are_left_alone() {
         let redactor = redactor(&["", "abc"]);
         assert_eq!(redactor.redact("abc is ordinary"), "abc is ordinary");
+        // Two characters would blank out every 6162 of a longer number.
+        let short = Redactor::with_min_bytes(2, &[SecretString::from("ab")]);
+        assert_eq!(short.redact("6162"), "6162");
     }
 
     #[test]
@@ -300,6 +318,8 @@ mod tests {
                 BASE64_STANDARD.encode(format!("{user}:{secret}")),
                 url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>(),
                 serde_json::to_string(&format!("{user}{secret}")).unwrap(),
+                hex::encode(format!("{user}{secret}")),
+                hex::encode_upper(format!("{secret}{noise}")),
             ] {
                 prop_assert!(redactor.redact(&text).contains(MASK), "{text}");
             }

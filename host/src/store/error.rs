@@ -76,10 +76,9 @@ impl StoreError {
         let Self::Database { source, .. } = self else { return false };
         match source {
             // An answer that was cut off in its middle is none that the protocol knows.
-            sqlx::Error::Io(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => {
+                true
+            }
             sqlx::Error::Database(error) => {
                 // Serialization failure, deadlock, connection classes 08 and 57; SQLite BUSY and LOCKED.
                 error.code().is_some_and(|code| {

@@ -37,12 +37,15 @@ impl Ask {
     }
 
     /// Reads `POST https://host/path`, then lines of `name: value`, or of `!body 123` for a body of that many bytes.
-    /// Without a method it is a GET.
+    /// Without a method it is a GET. What would end a line is spelled `{LF}`, `{SP}` and so on.
     pub fn read(text: &str) -> Self {
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
         let (method, url) = first.split_once(' ').unwrap_or(("GET", first));
-        let mut ask = Self { method: method.to_owned(), ..Self::get(url) };
+        let signs =
+            [("{SP}", " "), ("{TAB}", "\t"), ("{LF}", "\n"), ("{CR}", "\r"), ("{NUL}", "\0"), ("{NBSP}", "\u{a0}")];
+        let url = signs.iter().fold(url.to_owned(), |url, (sign, char)| url.replace(sign, char));
+        let mut ask = Self { method: method.to_owned(), ..Self::get(&url) };
         for line in lines {
             if let Some(bytes) = line.strip_prefix("!body ") {
                 ask.body = vec![b'x'; bytes.parse().unwrap_or(0)];

@@ -6,6 +6,7 @@
 #![cfg(target_arch = "wasm32")]
 
 mod ask;
+mod more;
 mod sins;
 mod wasi;
 
@@ -26,6 +27,10 @@ impl Guest for Hostile {
         #[cfg(feature = "describe-spins")]
         if std::hint::black_box(true) {
             sins::spin();
+        }
+        #[cfg(feature = "describe-panics")]
+        if std::hint::black_box(true) {
+            panic!("in describe");
         }
         #[cfg(feature = "describe-sends")]
         if let Err(error) = ask::Door::Contract.send(&ask::Ask::get("https://example.com/")) {
@@ -62,6 +67,8 @@ impl Guest for Hostile {
     fn check(context: Context) -> Result<(), Error> {
         match context.config.as_str() {
             "{}" => Ok(()),
+            config if config.contains("panic") => panic!("in check"),
+            config if config.contains("spin") => sins::spin(),
             other => Err(Error::InvalidConfig(format!("\u{1b}[31m{other}"))),
         }
     }
@@ -77,14 +84,38 @@ impl Guest for Hostile {
             default_interval: None,
             attributes: Vec::new(),
         };
-        if context.config.contains("twice") {
-            return Ok(vec![object("ok"), object("ok")]);
+        match context.config.as_str() {
+            config if config.contains("twice") => return Ok(vec![object("ok"), object("ok")]),
+            config if config.contains("panic") => panic!("in discover"),
+            config if config.contains("spin") => sins::spin(),
+            config if config.contains("many") => return Ok((0..10_001).map(|n| object(&n.to_string())).collect()),
+            config if config.contains("named") => return Ok(vec![object("a\0b")]),
+            config if config.contains("kind") => {
+                return Ok(vec![ObjectType { interaction_type: "\u{1b}[2J".to_owned(), ..object("ok") }]);
+            }
+            config if config.contains("schema") => {
+                let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+                return Ok(vec![ObjectType { schema: deep, ..object("ok") }]);
+            }
+            config if config.contains("regex") => {
+                let slow =
+                    r#"{"type": "object", "properties": {"id": {"pattern": "^((a{0,1000}){0,1000}){0,1000}$"}}}"#;
+                return Ok(vec![ObjectType { schema: slow.to_owned(), ..object("ok") }]);
+            }
+            config if config.contains("circle") => {
+                return Ok(vec![ObjectType { schema: r##"{"$ref": "#"}"##.to_owned(), ..object("ok") }]);
+            }
+            config if config.contains("abroad") => {
+                let abroad = r#"{"$ref": "https://127.0.0.1/schema.json"}"#;
+                return Ok(vec![ObjectType { schema: abroad.to_owned(), ..object("ok") }]);
+            }
+            _ => {}
         }
-        Ok(sins::NAMES.iter().map(|name| object(name)).collect())
+        Ok(sins::NAMES.iter().chain(more::NAMES).map(|name| object(name)).collect())
     }
 
     fn fetch(context: Context, object: String, cursor: Option<String>) -> Result<Page, Error> {
-        sins::commit(&object, &context, cursor)
+        more::commit(&object).unwrap_or_else(|| sins::commit(&object, &context, cursor))
     }
 }
 

@@ -120,3 +120,13 @@ fn read(response: &IncomingResponse) -> Result<Answer, ErrorCode> {
     }
     Ok(Answer { status: response.status(), headers, body })
 }
+
+/// Keeps so many sets of headers that the host has to say no.
+pub fn hoard_headers() -> usize {
+    (0..10_000_000).map(|_| Fields::new()).collect::<Vec<_>>().len()
+}
+
+/// The same of requests that are never sent.
+pub fn hoard_requests() -> usize {
+    (0..10_000_000).map(|_| OutgoingRequest::new(Fields::new())).collect::<Vec<_>>().len()
+}
