@@ -1,7 +1,7 @@
 //! Three hosts under load: one is killed, one stopped for longer than its leases, one rolled. Nobody does what another
 //! does, what the dead one left is taken over in time, and who drains leaves nothing to be done again.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use std::time::{Duration, Instant};
 
