@@ -1,15 +1,13 @@
 //! The simulation in its long form: many seeds, in several processes at once.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::check::{PLUGINS, POSTGRES};
-use crate::demo::Artifact;
 use crate::servers::Postgres;
-use crate::tools::{cargo, step};
-use crate::{plugins, proc};
+use crate::tools::step;
+use crate::{demo, plugins, proc};
 
 /// What to simulate.
 #[derive(Debug, clap::Args)]
@@ -42,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         None => plugins::build_all()?,
     };
     step("Building the simulation");
-    let program = build()?;
+    let program = demo::build("syncline-sim")?;
     let server = match std::env::var(POSTGRES) {
         _ if options.backend != "postgres" => None,
         Ok(_) => None,
@@ -73,12 +71,4 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("{failed} of the simulation's processes found something");
     }
     Ok(())
-}
-
-fn build() -> Result<PathBuf> {
-    let messages =
-        proc::output(cargo().args(["build", "-p", "syncline-sim", "--message-format=json-render-diagnostics"]))?;
-    let mut built = messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
-    let program = built.find_map(|artifact| artifact.executable.filter(|_| artifact.target.name == "syncline-sim"));
-    program.context("cargo built no program syncline-sim")
 }
