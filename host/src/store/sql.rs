@@ -5,9 +5,9 @@
 //! compared with, because Postgres searches no index for a value that may change from row to row), `skip_locked` (lock the rows found, pass over those of others),
 //! `lock` (lock the rows found, wait for others), `json(n)` (a bound JSON text as the column's type), `text(expr)` (a JSON
 //! column as text), `ids(n)` (the integers of a bound JSON array), `texts(n)` (its texts), `each(n)` (the keys and values of a bound JSON object),
-//! `int(expr)` (an integer), `empty_bytes`; and where in the line of retrieve jobs new ones go, see
-//! [`turns`](crate::store::schedule): `head` (whose turn it is), `turn(customer)` (the place behind which the next job of
-//! a customer goes).
+//! `int(expr)` (an integer), `greatest` (the function that answers with the largest of its arguments), `empty_bytes`; and
+//! where in the line of retrieve jobs new ones go, see `TURN` in `store::schedule`: `head` (whose turn it is),
+//! `turn(customer)` (the place behind which the next job of a customer goes).
 
 /// One statement, for both databases.
 #[derive(Debug, Clone, Copy)]
@@ -93,33 +93,28 @@ macro_rules! part {
     (sqlite int($expr:literal)) => {
         concat!("CAST(", $expr, " AS INTEGER)")
     };
-    (postgres head) => {
-        "COALESCE((SELECT q.order_key FROM outbox q WHERE q.queue = 'retrieve'
-                     AND q.available_at <= (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)
-                   ORDER BY q.order_key LIMIT 1),
-                  GREATEST((SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve'),
-                           (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT))"
+    (postgres greatest) => {
+        "GREATEST"
     };
-    (sqlite head) => {
-        "COALESCE((SELECT q.order_key FROM outbox q WHERE q.queue = 'retrieve'
-                     AND q.available_at <= CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)
-                   ORDER BY q.order_key LIMIT 1),
-                  MAX(COALESCE((SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve'), 0),
-                      CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)))"
+    (sqlite greatest) => {
+        "MAX"
     };
-    (postgres turn($customer:literal)) => {
+    ($dialect:ident head) => {
         concat!(
-            "GREATEST((SELECT ",
-            $crate::store::sql::part!(postgres head),
-            "), (SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve' AND q.customer_id = ",
-            $customer,
+            "COALESCE((SELECT q.order_key FROM outbox q WHERE q.queue = 'retrieve' AND q.available_at <= ",
+            $crate::store::sql::part!($dialect now_once),
+            " ORDER BY q.order_key LIMIT 1), ",
+            $crate::store::sql::part!($dialect greatest),
+            "(COALESCE((SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve'), 0), ",
+            $crate::store::sql::part!($dialect now),
             "))"
         )
     };
-    (sqlite turn($customer:literal)) => {
+    ($dialect:ident turn($customer:literal)) => {
         concat!(
-            "MAX((SELECT ",
-            $crate::store::sql::part!(sqlite head),
+            $crate::store::sql::part!($dialect greatest),
+            "((SELECT ",
+            $crate::store::sql::part!($dialect head),
             "), COALESCE((SELECT MAX(q.order_key) FROM outbox q WHERE q.queue = 'retrieve' AND q.customer_id = ",
             $customer,
             "), 0))"
