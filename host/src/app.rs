@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use backon::{ExponentialBuilder, Retryable as _};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -175,33 +176,25 @@ const START_WAIT: Duration = Duration::from_secs(1);
 const START_WAIT_MOST: Duration = Duration::from_secs(15);
 
 /// Opens what the host cannot start without, again and again while it is only out of reach. `None` when stopped meanwhile.
-async fn patiently<T, E: std::error::Error + 'static>(
+async fn patiently<T, E: std::error::Error + 'static, F: Future<Output = Result<T, E>>>(
     what: &str,
     start: Start,
     api: &Api,
     stop: &CancellationToken,
     passes: fn(&E) -> bool,
-    open: impl AsyncFn() -> Result<T, E>,
+    open: impl FnMut() -> F,
 ) -> Result<Option<T>, E> {
-    let mut wait = START_WAIT;
-    loop {
-        let opened = tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            opened = open() => opened,
-        };
-        match opened {
-            Ok(opened) => return Ok(Some(opened)),
-            Err(error) if !start.fail_fast && passes(&error) => {
-                tracing::warn!(error = %chain(&error), "{what} is out of reach, the host waits for it");
-                api.waits_for(format!("waiting for {what}: {}", chain(&error)));
-            }
-            Err(error) => return Err(error),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            () = tokio::time::sleep(wait.mul_f64(0.5 + rand::random::<f64>() / 2.0)) => {}
-        }
-        wait = (wait * 2).min(START_WAIT_MOST);
+    let waits = ExponentialBuilder::default().with_min_delay(START_WAIT).with_max_delay(START_WAIT_MOST);
+    let opening = open
+        .retry(waits.without_max_times().with_jitter())
+        .when(|error| !start.fail_fast && passes(error))
+        .notify(|error, _| {
+            tracing::warn!(error = %chain(error), "{what} is out of reach, the host waits for it");
+            api.waits_for(format!("waiting for {what}: {}", chain(error)));
+        });
+    tokio::select! {
+        () = stop.cancelled() => Ok(None),
+        opened = opening => opened.map(Some),
     }
 }
 
@@ -227,13 +220,11 @@ pub async fn run(
         tracing::info!(address = %config.http.listen, "serving health and metrics");
         tasks.spawn(api.clone().serve(listener, stop.clone()));
     }
-    let store = patiently("the database", start, &api, &stop, StoreError::is_transient, async || {
-        open_store(&config, start.migrate).await
-    });
+    let store =
+        patiently("the database", start, &api, &stop, StoreError::is_transient, || open_store(&config, start.migrate));
     let Some(store) = store.await? else { return Ok(()) };
     let bell = Arc::new(Bell::default());
-    let queues =
-        patiently("the queue", start, &api, &stop, sqs::may_come_back, async || queues(&config, &store, &bell).await);
+    let queues = patiently("the queue", start, &api, &stop, sqs::may_come_back, || queues(&config, &store, &bell));
     let Some(queues) = queues.await? else { return Ok(()) };
 
     if roles.contains(&Role::Retriever) {
