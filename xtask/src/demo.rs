@@ -39,13 +39,22 @@ pub(crate) enum Backend {
 
 /// Runs the demo.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut arguments = vec!["--seed".to_owned(), options.seed.to_string()];
+    if let Some(seconds) = options.seconds {
+        arguments.extend(["--seconds".to_owned(), seconds.to_string()]);
+    }
+    start("demo", options.backend, options.json, arguments)
+}
+
+/// Builds what a program that runs hosts needs, starts servers if need be, and hands over to it.
+pub(crate) fn start(name: &str, backend: Backend, json: bool, arguments: Vec<String>) -> Result<()> {
     let plugins = plugins::build()?;
     step("Building the host and the fake providers");
-    let program = build("demo")?;
-    // Tied: a demo whose starter is gone ends as well.
+    let program = build(name)?;
+    // Tied: a program whose starter is gone ends as well.
     let mut command = proc::tied("TERM", program);
-    command.env(check::PLUGINS, plugins);
-    let _servers = match options.backend {
+    command.env(check::PLUGINS, plugins).args(arguments);
+    let _servers = match backend {
         Backend::Sqlite => None,
         Backend::PostgresSqs => {
             step("Starting Postgres and SQS");
@@ -54,12 +63,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Some(servers)
         }
     };
-    let backend = options.backend.to_possible_value().context("no such backend")?;
-    command.args(["--backend", backend.get_name(), "--seed", &options.seed.to_string()]);
-    if let Some(seconds) = options.seconds {
-        command.args(["--seconds", &seconds.to_string()]);
-    }
-    if options.json {
+    let backend = backend.to_possible_value().context("no such backend")?;
+    command.args(["--backend", backend.get_name()]);
+    if json {
         command.arg("--json");
     }
     step("Starting");

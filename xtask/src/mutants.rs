@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::check::{PLUGINS, POSTGRES};
 use crate::servers::Postgres;
-use crate::tools::{root, step, target};
+use crate::tools::{cargo, root, step, target};
 use crate::{plugins, proc};
 
 /// Which mutants.
@@ -318,7 +318,7 @@ impl Copy {
     }
 
     fn cargo(&self, check: &Check, only_build: bool) -> Result<Command> {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = cargo();
         command.current_dir(absolute(&self.tree)?).env("CARGO_TARGET_DIR", absolute(&self.target)?);
         command.args(["test", "--quiet", "-p", check.package, "--test", check.test]);
         if only_build {
