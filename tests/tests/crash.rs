@@ -12,7 +12,7 @@ use syncline_tests::chaos::checker::Checker;
 use syncline_tests::chaos::fetches::wasted;
 use syncline_tests::chaos::history::Recorder;
 use syncline_tests::chaos::storm::{StormOptions, storm};
-use syncline_tests::chaos::{invariants, places};
+use syncline_tests::chaos::{self, invariants, places};
 use syncline_tests::fakes::faults::{Fault, Knobs, Trouble};
 use syncline_tests::fakes::{self, Tenant, schema::Provider};
 use syncline_tests::on_both_footings;
@@ -89,13 +89,7 @@ fn roles(place: &str) -> &'static str {
 }
 
 fn start(rig: &Rig, roles: &str, more: &[(&str, String)]) -> Host {
-    let mut environment = vec![
-        ("SYNCLINE_HISTORY_FILE", rig.dir().join("fetches").display().to_string()),
-        // Kills are no fault of an object here: none is to be put in quarantine.
-        ("SYNCLINE__RETRIEVE__MAX_ATTEMPTS", "100".to_owned()),
-    ];
-    environment.extend_from_slice(more);
-    rig.host_with("victim", roles, &environment).unwrap()
+    chaos::host(rig, "victim", roles, more).unwrap()
 }
 
 fn passed(file: &Path) -> BTreeSet<String> {
@@ -177,7 +171,7 @@ async fn assert_all_well(rig: &Rig, recorder: &Recorder) {
     checker.read(&recorder.take().await.unwrap());
     assert!(checker.events() > 500, "the history is empty");
     assert_eq!(checker.verdict(), Vec::<String>::new());
-    let wasted = wasted(&rig.dir().join("fetches"), &checker).unwrap();
+    let wasted = wasted(rig, &checker).unwrap();
     assert!(wasted.cut > 0, "no claim was cut: nobody died in the middle of anything");
     assert_eq!(wasted.violations, Vec::<String>::new());
 }

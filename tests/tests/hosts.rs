@@ -9,7 +9,7 @@ use syncline::store::admin::ObjectRow;
 use syncline_tests::chaos::checker::{Checker, Claim, End};
 use syncline_tests::chaos::fetches::wasted;
 use syncline_tests::chaos::history::Recorder;
-use syncline_tests::chaos::invariants;
+use syncline_tests::chaos::{self, invariants};
 use syncline_tests::fakes::{self, Tenant, faults::Knobs};
 use syncline_tests::on_both_footings;
 use syncline_tests::rig::backend::Backend;
@@ -43,10 +43,8 @@ fn busy(backend: Backend) -> RigOptions {
 }
 
 fn start(rig: &Rig, name: &str) -> Host {
-    let notes = ("SYNCLINE_HISTORY_FILE", rig.dir().join("fetches").display().to_string());
-    // Who stops with SQLite's lock in its hand keeps the others from any progress: no object's fault.
-    let attempts = ("SYNCLINE__RETRIEVE__MAX_ATTEMPTS", "100".to_owned());
-    rig.host_with(name, "", &[notes, attempts]).unwrap()
+    // Who stops with SQLite's lock in its hand keeps the others from any progress: no object's fault either.
+    chaos::host(rig, name, "", &[]).unwrap()
 }
 
 /// What a host holds.
@@ -122,7 +120,7 @@ async fn one_is_killed_one_stopped_one_rolled(backend: Backend) {
     let claim = |object: &ObjectRow| -> &Claim { &checker.claims()[&(object.id, object.epoch)] };
     assert!(lost.iter().any(|object| claim(object).end == Some(End::Reclaimed)), "nobody missed the stopped host");
 
-    let wasted = wasted(&rig.dir().join("fetches"), &checker).unwrap();
+    let wasted = wasted(&rig, &checker).unwrap();
     let needless = [wasted.violations, wasted.given_up].concat();
     assert_eq!(needless, Vec::<String>::new(), "a page was fetched again without need");
     let cut = |name: &str| {

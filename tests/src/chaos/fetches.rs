@@ -2,11 +2,12 @@
 //! them down (`syncline::points`).
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
 use super::checker::{Checker, End};
+use crate::rig::Rig;
 
 /// What was fetched for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,12 +23,18 @@ pub struct Wasted {
     pub given_up: Vec<String>,
 }
 
-/// Counts, claim by claim, the fetches in the file that no commit followed.
+/// Where the hosts of a rig write down what they fetch.
+#[must_use]
+pub fn file(rig: &Rig) -> PathBuf {
+    rig.dir().join("fetches")
+}
+
+/// Counts, claim by claim, the fetches that no commit followed.
 ///
 /// # Errors
 /// When the file does not hold what it should.
-pub fn wasted(file: &Path, checker: &Checker) -> Result<Wasted> {
-    let text = match std::fs::read_to_string(file) {
+pub fn wasted(rig: &Rig, checker: &Checker) -> Result<Wasted> {
+    let text = match std::fs::read_to_string(file(rig)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => read?,
     };

@@ -119,7 +119,6 @@ pub async fn storm(options: &StormOptions, mut tell: impl FnMut(&Summary)) -> Re
         recorder: Recorder::install(rig.store_url()).await?,
         checker: Checker::new(THROTTLE),
         dice: Dice::new(options.seed),
-        fetches: rig.dir().join("fetches"),
         places: places::places(options.backend),
         died_at: BTreeSet::new(),
         log_bytes: BTreeMap::new(),
@@ -185,7 +184,6 @@ struct Storm {
     recorder: Recorder,
     checker: Checker,
     dice: Dice,
-    fetches: PathBuf,
     places: Vec<&'static str>,
     died_at: BTreeSet<&'static str>,
     /// How much of each host's log was read.
@@ -298,13 +296,8 @@ impl Storm {
     }
 
     fn host(&self, index: usize, crash_at: Option<String>) -> Result<Host> {
-        let mut environment = vec![
-            ("SYNCLINE_HISTORY_FILE", self.fetches.display().to_string()),
-            // Kills are no fault of an object here: none is to be put in quarantine.
-            ("SYNCLINE__RETRIEVE__MAX_ATTEMPTS", "100".to_owned()),
-        ];
-        environment.extend(crash_at.map(|place| ("SYNCLINE_CRASH_AT", place)));
-        self.rig.host_with(&format!("host-{index}"), "", &environment)
+        let crash_at: Vec<_> = crash_at.into_iter().map(|place| ("SYNCLINE_CRASH_AT", place)).collect();
+        super::host(&self.rig, &format!("host-{index}"), "", &crash_at)
     }
 
     /// A little trouble with the providers, so that the places beside the straight path are passed as well.
@@ -367,7 +360,7 @@ impl Storm {
         self.sum.events = self.checker.events();
         self.sum.violations.extend(self.checker.verdict());
         self.sum.violations.extend(invariants::broken(&self.rig).await?.into_iter().map(str::to_owned));
-        let wasted = wasted(&self.fetches, &self.checker)?;
+        let wasted = wasted(&self.rig, &self.checker)?;
         (self.sum.claims_cut, self.sum.pages_again) = (wasted.cut, wasted.pages);
         self.sum.given_up = wasted.given_up.len();
         self.sum.violations.extend(wasted.violations);
