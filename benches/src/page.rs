@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use cpu_time::ProcessTime;
 use syncline::domain::{Cursor, Interaction, ObjectId, RunId, batch};
 use syncline::process::prepare::{self, Validators};
+use syncline::process::{BATCH_BYTES, BATCHES};
 use syncline::store::runs::PageCommit;
 
 use crate::bench::Options;
@@ -16,10 +17,6 @@ use crate::database::Backend;
 use crate::report::Figure;
 use crate::sandbox;
 use crate::site::{self, OBJECT, Site};
-
-/// Batches that land in one transaction, as in the host.
-const BATCHES: u32 = 16;
-const BYTES: i64 = 64 << 20;
 
 /// Measures all stages on each database.
 pub(crate) async fn measure(bench: &Options) -> Result<Vec<Figure>> {
@@ -70,7 +67,8 @@ async fn stages(bench: &Options, backend: Backend, fakes: &Fakes, pages: &[Vec<I
     let known = store.landing_object(object).await?.context("the object is gone")?;
     let validator = Validators::default().of(object, &known.record_schema);
     loop {
-        let batches = timed(&mut read, async { Ok(store.committed_batches(object, BATCHES, BYTES).await?) }).await?;
+        let batches =
+            timed(&mut read, async { Ok(store.committed_batches(object, BATCHES, BATCH_BYTES).await?) }).await?;
         if batches.is_empty() {
             break;
         }

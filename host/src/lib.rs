@@ -5,8 +5,6 @@
 //! each) <- `schedule`, `retrieve`, `process` (the three stages) <- `api`, `app`, `cli`. Beside the
 //! stages stands `kit`: what connector authors prove their work with. `points` are places that tests hold on to.
 
-#![allow(unexpected_cfgs, reason = "cargo-fuzz sets `fuzzing`")]
-
 pub mod api;
 pub mod app;
 pub mod cli;

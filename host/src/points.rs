@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -54,16 +55,16 @@ struct Armed {
     /// Where to end, and the passing at which.
     crash: Option<(String, u64)>,
     /// Where to note what was passed.
-    notes: Option<std::path::PathBuf>,
+    notes: Option<PathBuf>,
     passed: AtomicU64,
     noted: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Armed {
     fn from_environment() -> Self {
-        let crash = std::env::var("SYNCLINE_CRASH_AT").ok().map(|wish| match wish.rsplit_once('#') {
-            Some((name, times)) if times.parse::<u64>().is_ok() => (name.to_owned(), times.parse().unwrap_or(1)),
-            _ => (wish, 1),
+        let crash = std::env::var("SYNCLINE_CRASH_AT").ok().map(|wish| {
+            let counted = wish.rsplit_once('#').and_then(|(name, times)| Some((name.to_owned(), times.parse().ok()?)));
+            counted.unwrap_or((wish, 1))
         });
         Self {
             crash,

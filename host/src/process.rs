@@ -33,9 +33,10 @@ pub struct ProcessOptions {
     pub sweep_guard: f64,
 }
 
-/// Batches read for one landing transaction, and the bytes after which no further one is added.
-const BATCHES: u32 = 16;
-const BATCH_BYTES: i64 = 4 << 20;
+/// Batches read for one landing transaction, none added once they hold [`BATCH_BYTES`].
+pub const BATCHES: u32 = 16;
+/// Bytes after which no further batch is added to a landing transaction.
+pub const BATCH_BYTES: i64 = 4 << 20;
 
 /// Messages of one receive.
 const RECEIVE: usize = 10;

@@ -34,9 +34,7 @@ pub struct Faults {
 #[derive(Debug)]
 pub struct QueueProxy {
     endpoint: String,
-    upstream: String,
     shared: Arc<Shared>,
-    client: reqwest::Client,
     task: JoinHandle<()>,
 }
 
@@ -63,10 +61,9 @@ impl QueueProxy {
     pub async fn start(upstream: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let client = client()?;
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
-            client: client.clone(),
+            client: client()?,
             faults: Mutex::default(),
             hit: AtomicBool::new(false),
             calls: AtomicU64::new(0),
@@ -75,7 +72,7 @@ impl QueueProxy {
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { endpoint, upstream: upstream.to_owned(), shared, client, task })
+        Ok(Self { endpoint, shared, task })
     }
 
     /// Where the proxy is.
@@ -102,8 +99,9 @@ impl QueueProxy {
     /// When it is refused.
     pub async fn call(&self, operation: &str, body: &Value) -> Result<Value> {
         let request = self
+            .shared
             .client
-            .post(&self.upstream)
+            .post(&self.shared.upstream)
             .header("x-amz-target", format!("AmazonSQS.{operation}"))
             .header("content-type", "application/x-amz-json-1.0")
             .header(

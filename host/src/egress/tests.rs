@@ -85,7 +85,12 @@ impl World {
     }
 
     pub(crate) fn gate(&self) -> Gate {
-        Gate::new(self.egress.clone(), self.credentials.clone(), self.pauses.clone()).unwrap()
+        self.looking_up(Arc::new(SystemLookup))
+    }
+
+    /// The gate, where names are what this says they are.
+    pub(crate) fn looking_up(&self, lookup: Arc<dyn Lookup>) -> Gate {
+        Gate::with_lookup(self.egress.clone(), self.credentials.clone(), self.pauses.clone(), lookup).unwrap()
     }
 
     /// A session of this integration: the defaults, without a configuration or a tape.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use syncline::connector::{Catalog, Engine, EngineOptions};
-use syncline::domain::IntegrationId;
+use syncline::domain::{IntegrationId, chain};
 use syncline::egress::{EgressConfig, Gate, MemoryCredentials, MemoryPauses, RequestBudget, Wire};
 use syncline::process::{ProcessOptions, Processor};
 use syncline::queue::relay::send_ready;
@@ -231,16 +231,6 @@ impl Host {
     pub fn failures(&self) -> Vec<String> {
         std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 fn schedule_options() -> ScheduleOptions {

@@ -56,7 +56,7 @@ impl Host {
     /// # Errors
     /// When the system does not tell.
     pub fn is_running(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait()?.is_none())
+        Ok(self.ended()?.is_none())
     }
 
     /// How it ended; none while it is still there.

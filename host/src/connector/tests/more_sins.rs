@@ -6,12 +6,17 @@ use std::time::{Duration, Instant};
 
 use super::super::{CallContext, CallLimits, Connector, Engine, EngineOptions};
 use super::{context, guests, shared};
-use crate::domain::{CallError, FaultKind, ObjectId, ProviderError, batch};
+use crate::domain::{CallError, FaultKind, Interaction, ObjectId, ProviderError, RecordState, batch};
 use crate::process::prepare::{self, Validator};
 use crate::store::landing::{CommittedBatch, LandingObject};
 
 fn limits() -> CallLimits {
     CallLimits { cpu: Duration::from_millis(500), wall: Duration::from_secs(3), ..CallLimits::default() }
+}
+
+/// A call that is configured to sin so.
+fn configured(sin: &str) -> CallContext {
+    CallContext { config: format!("{{\"{sin}\": true}}").into(), ..context(limits()).0 }
 }
 
 /// How a call ended, in a word.
@@ -96,8 +101,7 @@ async fn a_record_that_cannot_land_is_rejected_with_the_reason() {
     for (object, reason) in RECORDS {
         let (cx, _) = context(limits());
         let page = shared().await.fetch(&cx, object, None).await.0.unwrap();
-        let stored = CommittedBatch { payload: batch::encode(&page.interactions), ..committed() };
-        let stored = [stored];
+        let stored = [committed(&page.interactions)];
         let landing = prepare::landing(ObjectId(1), &known(), &stored, &Validator::AnyObject, 1.0);
         let rejected: Vec<&str> = landing.rejected.iter().map(|reject| reject.reason.as_str()).collect();
         match reason {
@@ -119,15 +123,13 @@ async fn what_check_and_discover_answer_is_judged() {
         ("schema", "is not JSON"),
         ("abroad", "is not a JSON Schema"),
     ] {
-        let (mut cx, _) = context(limits());
-        cx.config = format!("{{\"{config}\": true}}").into();
+        let cx = configured(config);
         let (answer, _) = connector.discover(&cx).await;
         let Err(CallError::Fault(_, text)) = answer else { panic!("{config}: {answer:?}") };
         assert!(text.contains(says) && !text.contains(['\0', '\u{1b}', '\n']), "{config}: {text}");
     }
     for config in ["regex", "circle"] {
-        let (mut cx, _) = context(limits());
-        cx.config = format!("{{\"{config}\": true}}").into();
+        let cx = configured(config);
         let began = Instant::now();
         let (answer, _) = connector.discover(&cx).await;
         println!("{config}: {} in {:?}", answer.is_ok(), began.elapsed());
@@ -135,21 +137,20 @@ async fn what_check_and_discover_answer_is_judged() {
         assert!(began.elapsed() < Duration::from_secs(60), "{config}");
         let Ok(objects) = answer else { continue };
         let validator = prepare::validator(&objects[0].schema);
-        let interaction = crate::domain::Interaction {
+        let interaction = Interaction {
             id: "1".to_owned(),
             version: None,
             updated_at: None,
-            state: crate::domain::RecordState::Present,
+            state: RecordState::Present,
             data: format!(r#"{{"id": "{}!"}}"#, "a".repeat(10_000)),
         };
-        let stored = [CommittedBatch { payload: batch::encode(&[interaction]), ..committed() }];
+        let stored = [committed(&[interaction])];
         let landing = prepare::landing(ObjectId(1), &known(), &stored, &validator, 1.0);
         assert_eq!(landing.rows.len() + landing.rejected.len(), 1);
         assert!(began.elapsed() < Duration::from_secs(60), "{config}: {:?}", began.elapsed());
     }
     for (config, kind) in [("panic", FaultKind::Trap), ("spin", FaultKind::Cpu)] {
-        let (mut cx, _) = context(limits());
-        cx.config = format!("{{\"{config}\": true}}").into();
+        let cx = configured(config);
         let (answer, _) = connector.check(&cx).await;
         assert!(matches!(&answer, Err(CallError::Fault(found, _)) if *found == kind), "{config}: {answer:?}");
     }
@@ -265,8 +266,8 @@ async fn a_thousand_hostile_calls_at_once_leave_the_healthy_ones_alone() {
     crowd(1_000).await;
 }
 
-fn committed() -> CommittedBatch {
-    CommittedBatch { id: 1, seq: 1, payload: None, sweep_seq: None }
+fn committed(page: &[Interaction]) -> CommittedBatch {
+    CommittedBatch { id: 1, seq: 1, payload: batch::encode(page), sweep_seq: None }
 }
 
 fn known() -> LandingObject {

@@ -37,9 +37,7 @@ fn world(host: &str, stub: &Stub) -> World {
 }
 
 async fn ask(world: &World, lookup: Arc<dyn Lookup>, url: &str) -> Result<Response, HttpError> {
-    let gate =
-        Gate::with_lookup(world.egress.clone(), world.credentials.clone(), world.pauses.clone(), lookup).unwrap();
-    world.try_session(&gate).await.unwrap().send(get(url)).await
+    world.try_session(&world.looking_up(lookup)).await.unwrap().send(get(url)).await
 }
 
 #[tokio::test]

@@ -84,8 +84,7 @@ async fn a_name_with_any_inner_address_is_not_dialled() {
     let before = opened();
     for case in corpus("resolves", 9) {
         let answers = Arc::new(Answers(case.what.split(' ').map(|text| text.parse().unwrap()).collect()));
-        let gate =
-            Gate::with_lookup(world.egress.clone(), world.credentials.clone(), world.pauses.clone(), answers).unwrap();
+        let gate = world.looking_up(answers);
         let session = gate.session(world.spec()).await.unwrap();
         let error = session.send(get("https://api.acme.test/")).await.unwrap_err();
         assert!(
@@ -113,8 +112,7 @@ async fn a_name_that_turns_inner_is_refused_from_then_on() {
     }
     let world = World::bearer().limits(|limits| limits.tries = 1);
     let lookup = Arc::new(Turning(0.into()));
-    let gate =
-        Gate::with_lookup(world.egress.clone(), world.credentials.clone(), world.pauses.clone(), lookup).unwrap();
+    let gate = world.looking_up(lookup);
     let session = gate.session(world.spec()).await.unwrap();
     let before = opened();
     for _ in 0..5 {
@@ -135,8 +133,7 @@ async fn the_count_of_connections_counts() {
     assert_eq!(opened() - before, 1, "an address that the operator routes to");
     world.egress.allow_http = true;
     world.egress.allow_hosts = vec!["inner.acme.test".parse().unwrap(), "127.0.0.1".parse().unwrap()];
-    let gate =
-        Gate::with_lookup(world.egress.clone(), world.credentials.clone(), world.pauses.clone(), inside()).unwrap();
+    let gate = world.looking_up(inside());
     let (name, literal) = (format!("inner.acme.test:{}", stub.port()), format!("127.0.0.1:{}", stub.port()));
     let manifest = declaring(&world, &[&name, &literal]);
     let session = gate.session(SessionSpec { manifest: &manifest, ..world.spec() }).await.unwrap();
