@@ -169,11 +169,10 @@ pub struct Start {
     pub fail_fast: bool,
 }
 
-/// The first wait for what is out of reach at the start; it doubles with every try.
-const START_WAIT: Duration = Duration::from_secs(1);
-
-/// The longest such wait.
-const START_WAIT_MOST: Duration = Duration::from_secs(15);
+/// The least of the first wait for what is out of reach at the start; it doubles with every try, and jitter adds up to as
+/// much again: at most 15 seconds.
+const START_WAIT: Duration = Duration::from_millis(500);
+const START_WAIT_MOST: Duration = Duration::from_millis(7_500);
 
 /// Opens what the host cannot start without, again and again while it is only out of reach. `None` when stopped meanwhile.
 async fn patiently<T, E: std::error::Error + 'static, F: Future<Output = Result<T, E>>>(
