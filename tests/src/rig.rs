@@ -210,6 +210,22 @@ impl Rig {
         Host::start(&self.binary, &self.config, &log, name, roles, environment)
     }
 
+    /// Stops a host at a moment at which it does not keep the others from writing: one that stops with SQLite's lock in its
+    /// hand stops them all, until it continues.
+    ///
+    /// # Errors
+    /// When the host is gone, or the database fails.
+    pub async fn freeze(&self, host: &Host) -> Result<()> {
+        loop {
+            host.freeze()?;
+            if self.footing.is_free().await? {
+                return Ok(());
+            }
+            host.thaw()?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The database's URL, for looking deeper than the store does.
     #[must_use]
     pub fn store_url(&self) -> &str {

@@ -43,7 +43,6 @@ fn busy(backend: Backend) -> RigOptions {
 }
 
 fn start(rig: &Rig, name: &str) -> Host {
-    // Who stops with SQLite's lock in its hand keeps the others from any progress: no object's fault either.
     chaos::host(rig, name, "", &[]).unwrap()
 }
 
@@ -63,8 +62,7 @@ async fn stop_at_work(rig: &Rig, host: &Host, name: &str) -> Vec<ObjectRow> {
         })
         .await
         .unwrap();
-        host.freeze().unwrap();
-        // On SQLite it may have stopped with the database's lock in its hand; reading goes on.
+        rig.freeze(host).await.unwrap();
         let held = held_by(rig, name).await;
         if !held.is_empty() {
             return held;
@@ -85,7 +83,13 @@ async fn one_is_killed_one_stopped_one_rolled(backend: Backend) {
     tokio::time::sleep(LEASE).await;
 
     let lost = stop_at_work(&rig, &stopped, "stopped").await;
-    tokio::time::sleep(LEASE + SWEEP + Duration::from_secs(1)).await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    rig.wait("the others to take over", deadline, async || {
+        let objects = rig.objects().await?;
+        Ok(objects.iter().any(|object| lost.iter().any(|was| was.id == object.id && was.epoch < object.epoch)))
+    })
+    .await
+    .unwrap();
     stopped.thaw().unwrap();
 
     let mut drains = Vec::new();

@@ -104,7 +104,7 @@ async fn a_stopped_host_that_continues_writes_nothing(backend: Backend) {
     let frozen = rig.host("frozen", "").unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     rig.wait("some pages", deadline, async || Ok(rig.objects().await?[0].cursor_seq >= 3)).await.unwrap();
-    frozen.freeze().unwrap();
+    rig.freeze(&frozen).await.unwrap();
     let before = rig.objects().await.unwrap()[0].epoch;
 
     let _other = rig.host("other", "").unwrap();

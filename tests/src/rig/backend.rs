@@ -72,6 +72,26 @@ impl Footing {
         })
     }
 
+    /// Whether nobody keeps others from writing: SQLite's lock can be had, no transaction on Postgres has been left alone.
+    ///
+    /// # Errors
+    /// When the database fails in another way.
+    pub async fn is_free(&self) -> Result<bool> {
+        let Some(path) = self.store_url.strip_prefix("sqlite://") else {
+            const ALONE: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+                                 AND state LIKE 'idle in transaction%' AND state_change < now() - interval '500 ms'";
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            return Ok(self.count(ALONE).await? == 0);
+        };
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(1));
+        let mut db = options.connect().await?;
+        match db.execute("BEGIN IMMEDIATE; ROLLBACK").await {
+            Ok(_) => Ok(true),
+            Err(sqlx::Error::Database(error)) if error.message().contains("locked") => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Every value in the database as text, binary ones in hexadecimal.
     ///
     /// # Errors
