@@ -34,7 +34,11 @@ async fn two_customers_of_one_connector_see_nothing_of_each_other(backend: Backe
     // Errors quote what went wrong: whose they are must not be mixed up either.
     rig.fakes.expire_tokens();
     for trouble in [faults::Trouble::Html, faults::Trouble::CutBody, faults::Trouble::Malformed] {
-        rig.fakes.inject(faults::Fault::new(trouble, 4));
+        // Not of the token endpoint: a refresh token that rotates is gone with an answer that nobody could read.
+        for path in ["/crm/", "/services/data/"] {
+            let path = Some(path.to_owned());
+            rig.fakes.inject(faults::Fault { path, ..faults::Fault::new(trouble.clone(), 4) });
+        }
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     rig.settle(Duration::from_secs(60)).await.unwrap();
