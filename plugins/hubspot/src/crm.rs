@@ -61,14 +61,14 @@ impl Reader<'_> {
         let (records, (after, t0)) = fitting(self.limit(LIST_ROWS), |limit| {
             let list = List { archived: false, properties: &asked.with, limit, after: full.list_after.as_deref() };
             let response = self.api.list(self.object.name, &list)?;
-            let listing = Listing::parse(&response)?;
-            let records = self.properties.records(self.api, self.object, &listing.rows_of_list(false)?, asked.by_id)?;
+            let listing = Listing::parse_list(&response, false)?;
+            let records = self.properties.records(self.api, self.object, &listing.rows, asked.by_id)?;
             // The answer is older than its Date, by less than what settles.
             let t0 = match full.t0 {
                 Some(t0) => t0,
                 None => server_time(&response)?.saturating_sub(self.config.settle_ms()),
             };
-            Ok((records, (listing.after(), t0)))
+            Ok((records, (listing.after, t0)))
         })
         // Keeps t0: what was archived or changed since the first attempt is still to be found.
         .map_err(|error| {
@@ -101,11 +101,10 @@ impl Reader<'_> {
             if hi <= window.lo {
                 return Ok((Vec::new(), Step::NoWidth));
             }
-            let listing = Listing::parse(&response)?;
-            let rows = listing.rows()?;
+            let Listing { rows, total, .. } = Listing::parse(&response)?;
             let last_id = ascending(&rows, window.last_id)?;
             let records = self.properties.records(self.api, self.object, &rows, asked.by_id)?;
-            let all = rows.is_empty() || listing.total.is_some_and(|total| total <= rows.len() as u64);
+            let all = rows.is_empty() || total.is_some_and(|total| total <= rows.len() as u64);
             Ok((records, if all { Step::End { hi, now } } else { Step::Next { hi, last_id } }))
         })?;
 
@@ -134,10 +133,9 @@ impl Reader<'_> {
         let (records, after) = fitting(self.limit(LIST_ROWS), |limit| {
             let list = List { archived: true, properties: &properties, limit, after: walk.archived_after.as_deref() };
             let response = self.api.list(self.object.name, &list)?;
-            let listing = Listing::parse(&response)?;
-            let rows = listing.rows_of_list(true)?;
+            let Listing { rows, after, .. } = Listing::parse_list(&response, true)?;
             let news = || rows.iter().filter(|row| archived_since(row, since));
-            Ok((news().map(Row::tombstone).chain(news().flat_map(Row::losers)).collect(), listing.after()))
+            Ok((news().map(Row::tombstone).chain(news().flat_map(Row::losers)).collect(), after))
         })
         .map_err(|error| {
             let again = Walk { archived_after: None, restarts: walk.restarts + 1, ..walk.clone() };

@@ -1,17 +1,26 @@
 //! The shape of HubSpot's answers. Records stay text: only what the connector acts on is parsed out of them.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use syncline_sdk::{Error, Interaction, Response};
 
 /// A page of a list, of a search or of a batch.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Listing<'a> {
-    #[serde(borrow)]
-    results: Vec<&'a RawValue>,
-    paging: Option<Paging>,
+    /// The rows, each with its text.
+    pub(crate) rows: Vec<Row<'a>>,
     /// Search only: how many rows match, these included.
     pub(crate) total: Option<u64>,
+    /// The token of the next page; none on the last.
+    pub(crate) after: Option<String>,
+}
+
+/// What an answer says beside its rows.
+#[derive(Debug, Deserialize)]
+struct Rest {
+    paging: Option<Paging>,
+    total: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -27,44 +36,37 @@ struct Next {
 impl<'a> Listing<'a> {
     /// Parses an answer.
     pub(crate) fn parse(response: &'a Response) -> Result<Self, Error> {
-        response.json()
+        let (rows, Rest { paging, total }) = response.rows("results")?;
+        let rows = rows.into_iter().map(|syncline_sdk::Row { raw, known }| Row { raw, known }).collect();
+        Ok(Self { rows, total, after: paging.and_then(|paging| paging.next).map(|next| next.after) })
     }
 
-    /// The rows, each with its text.
-    pub(crate) fn rows(&self) -> Result<Vec<Row<'a>>, Error> {
-        self.results.iter().map(|raw| Row::parse(raw)).collect()
-    }
-
-    /// The rows of the list of live records, or of the archived ones. A row that says that it belongs to the other one
-    /// is of another question's answer.
-    pub(crate) fn rows_of_list(&self, archived: bool) -> Result<Vec<Row<'a>>, Error> {
-        let rows = self.rows()?;
-        match rows.iter().find(|row| row.known.archived.is_some_and(|says| says != archived)) {
-            None => Ok(rows),
+    /// Parses the list of live records, or of the archived ones. A row that says that it belongs to the other one is of
+    /// another question's answer.
+    pub(crate) fn parse_list(response: &'a Response, archived: bool) -> Result<Self, Error> {
+        let listing = Self::parse(response)?;
+        match listing.rows.iter().find(|row| row.known.archived.is_some_and(|says| says != archived)) {
+            None => Ok(listing),
             Some(row) => {
                 let id = row.id();
                 Err(Error::Unexpected(format!("{id} is archived: {}, in a list of those that are not so", !archived)))
             }
         }
     }
-
-    /// The token of the next page; none on the last.
-    pub(crate) fn after(self) -> Option<String> {
-        Some(self.paging?.next?.after)
-    }
 }
 
 /// A record.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
-    raw: &'a RawValue,
-    known: Known,
+    raw: &'a str,
+    known: Known<'a>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Known {
-    id: String,
+struct Known<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
     updated_at: Option<String>,
     archived: Option<bool>,
     archived_at: Option<String>,
@@ -78,13 +80,7 @@ struct Properties {
     hs_calculated_merged_vids: Option<String>,
 }
 
-impl<'a> Row<'a> {
-    fn parse(raw: &'a RawValue) -> Result<Self, Error> {
-        let known = serde_json::from_str(raw.get())
-            .map_err(|error| Error::Unexpected(format!("a row that is no record: {error}")))?;
-        Ok(Self { raw, known })
-    }
-
+impl Row<'_> {
     /// HubSpot's id, as text.
     pub(crate) fn id(&self) -> &str {
         &self.known.id

@@ -24,11 +24,11 @@ pub(crate) fn fetch(api: &Api<'_>, config: &Config, at: Option<&str>) -> Result<
         after: at.after.as_deref(),
     };
     let response = api.owners(&list)?;
-    let listing = Listing::parse(&response)?;
+    let listing = Listing::parse_list(&response, at.archived)?;
     let record = if at.archived { Row::tombstone_with_data } else { Row::present };
-    let records = listing.rows_of_list(at.archived)?.iter().map(record).collect();
+    let records = listing.rows.iter().map(record).collect();
 
-    let next = match listing.after() {
+    let next = match listing.after {
         Some(after) => OwnersCursor { after: Some(after), ..at },
         None if at.archived => {
             return Ok(Page::done(records, cursor::encode(&OwnersCursor::default())).pass_complete());

@@ -78,7 +78,7 @@ impl<'a> Properties<'a> {
         for some in rows.chunks(BATCH) {
             let ids: Vec<&str> = some.iter().map(Row::id).collect();
             let response = api.batch(object.name, &self.names, &ids)?;
-            found.extend(records(&Listing::parse(&response)?.rows()?));
+            found.extend(records(&Listing::parse(&response)?.rows));
         }
         Ok(found)
     }

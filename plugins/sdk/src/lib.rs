@@ -21,6 +21,7 @@ mod object;
 mod page;
 mod request;
 mod response;
+mod rows;
 pub mod testing;
 pub mod time;
 
@@ -33,6 +34,7 @@ pub use object::{DeleteMode, ObjectType, SyncMode};
 pub use page::{Data, Interaction, Page, State};
 pub use request::{Http, Method, Request, RequestBuilder};
 pub use response::Response;
+pub use rows::Row;
 
 /// A provider-independent name and value; keys are lower case with dashes.
 pub type Attribute = (String, String);

@@ -1,8 +1,10 @@
 //! What came back.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::request::find_header;
+use crate::rows::{self, Row};
 use crate::{Attribute, Error, time};
 
 /// Characters of a body that an error message quotes.
@@ -49,9 +51,40 @@ impl Response {
 
     /// Parses the body, which the value may borrow from. Fails with [`Error::Unexpected`] and a short excerpt.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            Error::Unexpected(format!("status {}: {error}; the body begins: {}", self.status, self.excerpt()))
-        })
+        serde_json::from_slice(&self.body).map_err(|error| self.nonsense(&error))
+    }
+
+    /// Parses a body that holds a list of rows under a key: of each row what `T` asks for, beside its text, and of the rest
+    /// what `Rest` asks for. Reads the body once. Fails with [`Error::Unexpected`] and a short excerpt.
+    ///
+    /// ```
+    /// # use syncline_sdk::{Error, Response, Row};
+    /// #[derive(serde::Deserialize)]
+    /// struct Person {
+    ///     id: String,
+    /// }
+    /// #[derive(serde::Deserialize)]
+    /// struct Rest {
+    ///     next: Option<String>,
+    /// }
+    /// # let body = br#"{"people": [{"id": "7", "name": "Birch"}], "next": null}"#.to_vec();
+    /// # let response = Response { status: 200, headers: Vec::new(), body, attributes: Vec::new() };
+    /// let (people, rest): (Vec<Row<'_, Person>>, Rest) = response.rows("people")?;
+    /// assert_eq!((people[0].known.id.as_str(), people[0].raw), ("7", r#"{"id": "7", "name": "Birch"}"#));
+    /// assert_eq!(rest.next, None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn rows<'a, T, Rest>(&'a self, key: &str) -> Result<(Vec<Row<'a, T>>, Rest), Error>
+    where
+        T: Deserialize<'a>,
+        Rest: DeserializeOwned,
+    {
+        let text = std::str::from_utf8(&self.body).map_err(|error| self.nonsense(&error))?;
+        rows::read(text, key).map_err(|error| self.nonsense(&error))
+    }
+
+    fn nonsense(&self, why: &dyn std::fmt::Display) -> Error {
+        Error::Unexpected(format!("status {}: {why}; the body begins: {}", self.status, self.excerpt()))
     }
 
     /// The response itself if its status is 2xx, else what the status means.
