@@ -398,7 +398,7 @@ fn configuration(options: &RigOptions, footing: &Footing, fakes: &FakeProviders,
          [retrieve]\nlease = \"{lease}ms\"\nheartbeat = \"{heartbeat}ms\"\nslice_pages = {slice_pages}\n\
          [connectors]\ndir = {plugins:?}\n\
          [providers.hubspot]\nrate = \"1000/s\"\n[providers.salesforce]\nrate = \"1000/s\"\n\
-         [egress]\nrate = \"1000/s\"\n\
+         [egress]\nrate = \"1000/s\"\nbreaker_wait = \"500ms\"\nbreaker_max_wait = \"3s\"\n\
          [egress.routes]\n{routes}\
          [http]\n{http}\n\
          {more}\n",

@@ -142,6 +142,9 @@ pub(super) fn egress(config: &Config) -> anyhow::Result<EgressConfig> {
             redirects: egress.max_redirects,
             tries: egress.retries + 1,
             max_inline_wait: egress.max_inline_wait,
+            breaker_failures: egress.breaker_failures,
+            breaker_wait: egress.breaker_wait,
+            breaker_max_wait: egress.breaker_max_wait,
             ..defaults.limits
         },
         default_rate: rate(

@@ -46,6 +46,7 @@ pub(super) fn check(
             ("egress.total_timeout", e.total_timeout),
         );
         no_longer(reader, ("egress.read_timeout", e.read_timeout), ("egress.total_timeout", e.total_timeout));
+        no_longer(reader, ("egress.breaker_wait", e.breaker_wait), ("egress.breaker_max_wait", e.breaker_max_wait));
     }
 }
 

@@ -219,6 +219,13 @@ section! {
         max_inline_wait: Duration = "5s" in "0s"..="5m",
         /// How often a request that failed for a passing reason is repeated.
         retries: u32 = "3" in "0"..="10",
+        /// A host that failed so often in a row (5xx, no connection, no whole answer), or at half of at least 20 requests
+        /// in a minute, is left alone for a while by the integration; 0: never.
+        breaker_failures: u32 = "5" in "0"..="1000",
+        /// How long a host is left alone, before one request is let through; twice as long after each that fails.
+        breaker_wait: Duration = "30s" in "10ms"..="1h",
+        /// How long a host is left alone at most.
+        breaker_max_wait: Duration = "10m" in "10ms"..="1d",
         /// The `User-Agent` header.
         user_agent: String = "syncline",
     }

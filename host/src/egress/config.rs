@@ -84,6 +84,12 @@ pub struct Limits {
     pub max_inline_wait: Duration,
     /// The longest pause that a provider can ask for. Default: 24 h.
     pub max_pause: Duration,
+    /// A host that failed so often in a row is left alone for a while; 0: never. Default: 5.
+    pub breaker_failures: u32,
+    /// How long at first, before one request is let through. Default: 30 s.
+    pub breaker_wait: Duration,
+    /// How long at most, when such requests failed as well. Default: 10 min.
+    pub breaker_max_wait: Duration,
     /// Access tokens are renewed so long before they expire. Default: 60 s.
     pub refresh_ahead: Duration,
     /// How long a host may take to renew a token before another one tries. Default: 60 s.
@@ -110,6 +116,9 @@ impl Default for Limits {
             retry_base: Duration::from_millis(250),
             max_inline_wait: Duration::from_secs(5),
             max_pause: Duration::from_secs(24 * 60 * 60),
+            breaker_failures: 5,
+            breaker_wait: Duration::from_secs(30),
+            breaker_max_wait: Duration::from_secs(10 * 60),
             refresh_ahead: Duration::from_secs(60),
             refresh_lease: Duration::from_secs(60),
         }

@@ -142,8 +142,7 @@ impl Gate {
 
         let named = self.config.provider_rates.get(&spec.manifest.name).copied();
         let rate = named.or(spec.manifest.rate).unwrap_or(self.config.default_rate);
-        let default_concurrency = self.config.default_rate.concurrency.max(1);
-        let lane = self.lanes.of(spec.integration, rate, default_concurrency, &self.credentials);
+        let lane = self.lanes.of(spec.integration, &spec.manifest.name, rate, &self.config, &self.credentials);
         let credentials = lane.ring.reload().await?;
         if let Some(scheme) = scheme {
             require(&scheme.kind, oauth, &credentials)?;
@@ -153,6 +152,7 @@ impl Gate {
         }
         let keys = Keys {
             ring: Arc::clone(&lane.ring),
+            breakers: Arc::clone(&lane.breakers),
             grant,
             wire: Arc::clone(&self.wire),
             limits: self.config.limits.clone(),

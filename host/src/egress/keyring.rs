@@ -11,6 +11,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep};
 
+use super::breakers::Breakers;
 use super::config::Limits;
 use super::credentials::{CredentialStore, Credentials, StoreError, field};
 use super::inject;
@@ -121,6 +122,7 @@ impl Keyring {
 /// A keyring with what it takes to renew what is on it.
 pub(super) struct Keys {
     pub(super) ring: Arc<Keyring>,
+    pub(super) breakers: Arc<Breakers>,
     pub(super) grant: Option<Grant>,
     pub(super) wire: Arc<dyn Wire>,
     pub(super) limits: Limits,
@@ -212,7 +214,7 @@ impl Keys {
         if self.serves(&from, refused) {
             return Ok(Other { credentials: from, new: false });
         }
-        match grant.request(&*self.wire, &from).await {
+        match grant.request(&*self.wire, &self.breakers, &from).await {
             Ok(changes) => {
                 self.ring.remember(
                     changes

@@ -1,8 +1,11 @@
-//! What the requests of one integration have in common in this process, across runs: pace, retries, credentials.
+//! What the requests of one integration have in common in this process, across runs: pace, retries, breakers,
+//! credentials.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::breakers::Breakers;
+use super::config::EgressConfig;
 use super::credentials::CredentialStore;
 use super::keyring::Keyring;
 use super::pace::Pace;
@@ -17,6 +20,7 @@ pub(super) struct Lane {
     rate: RateHint,
     pub(super) pace: Pace,
     pub(super) retries: RetryBudget,
+    pub(super) breakers: Arc<Breakers>,
     pub(super) ring: Arc<Keyring>,
 }
 
@@ -31,8 +35,9 @@ impl Lanes {
     pub(super) fn of(
         &self,
         integration: IntegrationId,
+        connector: &str,
         rate: RateHint,
-        default_concurrency: u32,
+        config: &EgressConfig,
         store: &Arc<dyn CredentialStore>,
     ) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,10 +46,13 @@ impl Lanes {
             return Arc::clone(lane);
         }
         let ring = known.map(|lane| Arc::clone(&lane.ring));
+        let breakers = known.map(|lane| Arc::clone(&lane.breakers));
+        let new_breakers = || Arc::new(Breakers::new(integration, connector, &config.limits));
         let lane = Arc::new(Lane {
             rate,
-            pace: Pace::new(rate, default_concurrency),
+            pace: Pace::new(rate, config.default_rate.concurrency.max(1)),
             retries: RetryBudget::new(),
+            breakers: breakers.unwrap_or_else(new_breakers),
             ring: ring.unwrap_or_else(|| Arc::new(Keyring::new(integration, Arc::clone(store)))),
         });
         if lanes.len() >= KEPT {

@@ -13,6 +13,7 @@ use oauth2::{
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::breakers::Breakers;
 use super::credentials::{Credentials, field};
 use super::denial::Denial;
 use super::pace::now_ms;
@@ -70,6 +71,7 @@ impl Grant {
     pub(super) async fn request(
         &self,
         wire: &dyn Wire,
+        breakers: &Breakers,
         credentials: &Credentials,
     ) -> Result<Vec<(String, SecretString)>, GrantError> {
         let missing = |name: &str| GrantError::Refused(format!("credential field {name:?} is missing"));
@@ -83,7 +85,7 @@ impl Grant {
             client = client.set_client_secret(ClientSecret::new(secret.to_owned()));
         }
         let status = AtomicU16::new(0);
-        let http = Client { endpoint: &self.endpoint, wire, status: &status };
+        let http = Client { endpoint: &self.endpoint, wire, breakers, status: &status };
         let refresh_token = credentials.get(field::REFRESH_TOKEN).filter(|_| self.refresh_token);
         let answer = match refresh_token {
             Some(token) => {
@@ -124,6 +126,7 @@ impl Grant {
 struct Client<'a> {
     endpoint: &'a Target,
     wire: &'a dyn Wire,
+    breakers: &'a Breakers,
     /// Where the status of the answer is left: the library keeps it to itself.
     status: &'a AtomicU16,
 }
@@ -144,7 +147,10 @@ impl<'c> AsyncHttpClient<'c> for Client<'_> {
                 target: self.endpoint,
                 credential: None,
             };
-            let incoming = self.wire.send(outgoing).await?;
+            let under_way = self.breakers.admit(self.endpoint, None)?;
+            let answer = self.wire.send(outgoing).await;
+            under_way.answered(&answer, &[]);
+            let incoming = answer?;
             self.status.store(incoming.status.as_u16(), Ordering::Relaxed);
             let mut response = HttpResponse::new(incoming.body.to_vec());
             *response.status_mut() = incoming.status;

@@ -1,5 +1,7 @@
 //! Everything about a request that can be judged without the network. No I/O.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Method};
@@ -25,6 +27,8 @@ pub(super) struct Prepared {
     pub(super) body: Option<Bytes>,
     pub(super) idempotent: bool,
     pub(super) accept_status: Vec<u16>,
+    /// How long it may take.
+    pub(super) limit: Duration,
 }
 
 impl Prepared {
@@ -59,6 +63,7 @@ impl Prepared {
             return Err(Denial::new(Rule::Body, format!("a {method} request has no body")));
         }
         let idempotent = request.idempotent || retry::is_idempotent(&method);
-        Ok(Self { method, target, headers, body, idempotent, accept_status: request.accept_status })
+        let limit = request.timeout_ms.map_or(limits.total, |ms| Duration::from_millis(ms).min(limits.total));
+        Ok(Self { method, target, headers, body, idempotent, accept_status: request.accept_status, limit })
     }
 }

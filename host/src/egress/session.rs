@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::budget::{Account, Counters, RequestBudget, Stats};
 use super::config::EgressConfig;
@@ -90,20 +90,19 @@ impl Session {
     }
 
     async fn send_checked(&self, request: Request) -> Result<Response, HttpError> {
-        let limit = request
-            .timeout_ms
-            .map_or(self.parts.config.limits.total, |ms| Duration::from_millis(ms).min(self.parts.config.limits.total));
         let parts = &self.parts;
         let prepared = Prepared::new(request, &parts.policy, &parts.slot, &parts.config);
         let prepared = prepared.map_err(|denial| self.denied(denial))?;
         self.account.take()?;
-        let exchanged = timeout(limit, self.exchange(&prepared)).await;
-        let incoming = exchanged.unwrap_or_else(|_| Err(self.timed_out(&prepared, limit)))?;
+        let deadline = Instant::now() + prepared.limit;
+        let exchanged = timeout_at(deadline, self.exchange(&prepared, deadline)).await;
+        let incoming = exchanged.unwrap_or_else(|_| Err(self.timed_out(&prepared)))?;
         Ok(self.for_guest(incoming))
     }
 
     /// The time of a request is over before its answer was there: what it waited for has not been written down yet.
-    fn timed_out(&self, prepared: &Prepared, limit: Duration) -> HttpError {
+    fn timed_out(&self, prepared: &Prepared) -> HttpError {
+        let limit = prepared.limit;
         let authority = prepared.target.authority();
         let error = HttpError::Timeout(format!("{authority} gave no whole answer within {limit:?}"));
         if let Some(tape) = &self.parts.tape {
@@ -122,7 +121,9 @@ impl Session {
 
     /// Sends until there is an answer to give: repeats what is transient, renews credentials once. Those that another host
     /// renewed do not count as renewed: they may be as old as the refused ones.
-    async fn exchange(&self, prepared: &Prepared) -> Result<Incoming, HttpError> {
+    async fn exchange(&self, prepared: &Prepared, deadline: Instant) -> Result<Incoming, HttpError> {
+        let breakers = &self.parts.lane.breakers;
+        breakers.check(&prepared.target)?;
         let _slot = self.in_flight.acquire().await;
         let _place = self.parts.lane.pace.place().await;
         self.parts.lane.retries.earn();
@@ -130,7 +131,7 @@ impl Session {
         let mut credentials = self.parts.keys.usable().await?;
         let (mut renewed, mut replaced) = (false, false);
         loop {
-            let walked = self.walk(prepared, &credentials).await;
+            let walked = self.walk(prepared, &credentials, deadline).await;
             let repeatable = match &walked {
                 Ok(walked) => {
                     let status = walked.incoming.status;
@@ -158,6 +159,8 @@ impl Session {
                 Err(WireError::Unsure(_)) => prepared.idempotent,
                 Err(WireError::Denied(_) | WireError::Final(_)) => false,
             };
+            // Where nothing may be sent, what came last says more.
+            let repeatable = repeatable && breakers.check(&prepared.target).is_ok();
             let delay = if repeatable { delays.next().filter(|_| self.parts.lane.retries.pay()) } else { None };
             match (delay, walked) {
                 (Some(delay), _) => {
@@ -172,7 +175,12 @@ impl Session {
     }
 
     /// Sends and walks redirects, each hop through the whole policy.
-    async fn walk(&self, prepared: &Prepared, credentials: &Credentials) -> Result<Walked, WireError> {
+    async fn walk(
+        &self,
+        prepared: &Prepared,
+        credentials: &Credentials,
+        deadline: Instant,
+    ) -> Result<Walked, WireError> {
         let most = self.parts.config.limits.redirects;
         let mut target = prepared.target.clone();
         for hop in 0..=most {
@@ -187,7 +195,7 @@ impl Session {
                 target: &target,
                 credential: authenticated.then_some((&self.parts.slot, credentials)),
             };
-            let incoming = self.hop(outgoing).await?;
+            let incoming = self.hop(outgoing, &prepared.accept_status, deadline).await?;
             let next = redirect::next_hop(
                 &target,
                 &prepared.method,
@@ -219,16 +227,18 @@ impl Session {
     }
 
     /// One request on the wire, when its time has come.
-    async fn hop(&self, outgoing: Outgoing<'_>) -> Result<Incoming, WireError> {
+    async fn hop(&self, outgoing: Outgoing<'_>, accepted: &[u16], deadline: Instant) -> Result<Incoming, WireError> {
         let provider = &self.parts.provider;
         let waited = self.parts.lane.pace.admit(self.parts.config.limits.max_inline_wait).await;
         let waited = waited.map_err(|TooLong(seconds)| WireError::Final(rate_limited(seconds)))?;
         metrics::histogram!("syncline_rate_limit_wait_seconds").record(waited.as_secs_f64());
+        let under_way = self.parts.lane.breakers.admit(outgoing.target, Some(deadline))?;
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         self.counters.bytes_out.fetch_add(outgoing.body.map_or(0, |body| body.len() as u64), Ordering::Relaxed);
 
         let started = Instant::now();
         let answer = self.parts.keys.wire.send(outgoing).await;
+        under_way.answered(&answer, accepted);
         let took = started.elapsed();
         if let Some(tape) = &self.parts.tape {
             tape.exchanged(self.exchange_of(outgoing, &answer, took));

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bodies;
+mod breaker;
 mod credentials;
 mod leaks;
 mod pace;

@@ -43,6 +43,7 @@ metrics! {
     Histogram HTTP_REQUEST_DURATION = "syncline_http_request_duration_seconds", Seconds, "Requests to providers, by `connector`";
     Histogram RATE_LIMIT_WAIT = "syncline_rate_limit_wait_seconds", Seconds, "Waiting for a request's turn, by `connector`";
     Counter EGRESS_DENIED = "syncline_egress_denied_total", Count, "Requests refused by the policy, by `reason`";
+    Counter BREAKER_OPENED = "syncline_breaker_opened_total", Count, "Hosts left alone because they kept failing, by `connector`";
     Histogram GUEST_CPU = "syncline_guest_cpu_seconds", Seconds, "Processor time of connector calls, by `connector`";
     Histogram GUEST_MEMORY_PEAK = "syncline_guest_memory_peak_bytes", Bytes, "Most memory of an instance, by `connector`";
     Counter GUEST_TRAPS = "syncline_guest_traps_total", Count, "Connector calls stopped by a fault, by `kind`";

@@ -45,7 +45,8 @@ async fn an_accepted_status_is_not_repeated() {
 #[tokio::test]
 async fn a_provider_that_is_down_gets_few_extra_requests() {
     let stub = Stub::start(|_| reply(500, &[], "")).await;
-    let session = World::bearer().route("api.acme.test", &stub).session().await;
+    let world = World::bearer().route("api.acme.test", &stub).limits(|limits| limits.breaker_failures = 0);
+    let session = world.session().await;
     for _ in 0..60 {
         session.send(get(URL)).await.unwrap();
     }

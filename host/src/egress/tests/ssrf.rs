@@ -110,7 +110,8 @@ async fn a_name_that_turns_inner_is_refused_from_then_on() {
             Ok(if nth.is_multiple_of(2) { Vec::new() } else { vec![Ipv4Addr::LOCALHOST.into()] })
         }
     }
-    let world = World::bearer().limits(|limits| limits.tries = 1);
+    // Every other request fails.
+    let world = World::bearer().limits(|limits| (limits.tries, limits.breaker_failures) = (1, 0));
     let lookup = Arc::new(Turning(0.into()));
     let gate = world.looking_up(lookup);
     let session = gate.session(world.spec()).await.unwrap();

@@ -45,13 +45,18 @@ struct State {
     misses: Vec<Miss>,
 }
 
-/// What the gate is set to when a cassette answers: nothing is waited for and nothing is slowed down. What a recording
+/// What the gate is set to when a cassette answers: nothing is waited for, slowed down or left alone. What a recording
 /// host repeated is repeated again, from the recorded answers.
 #[must_use]
 pub fn egress() -> EgressConfig {
     EgressConfig {
         allow_http: true,
-        limits: Limits { retry_base: Duration::ZERO, max_inline_wait: Duration::ZERO, ..Limits::default() },
+        limits: Limits {
+            retry_base: Duration::ZERO,
+            max_inline_wait: Duration::ZERO,
+            breaker_failures: 0,
+            ..Limits::default()
+        },
         default_rate: AS_FAST_AS_IT_ANSWERS,
         ..EgressConfig::default()
     }
