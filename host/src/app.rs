@@ -60,6 +60,13 @@ pub async fn open_store(config: &Config, migrate: bool) -> Result<Store, StoreEr
 /// The keeper of credentials, with the configured keys.
 ///
 /// # Errors
+/// The same for a host, which has to write as well.
+async fn open_to_work(config: &Config, migrate: bool) -> Result<Store, StoreError> {
+    let store = open_store(config, migrate).await?;
+    store.check_writable().await?;
+    Ok(store)
+}
+
 /// When the key file cannot be read or made, or a key is weak.
 pub fn keeper(config: &Config, store: &Store) -> anyhow::Result<Keeper> {
     // Old keys were versions 1, 2, ...; the current one comes after them.
@@ -219,8 +226,8 @@ pub async fn run(
         tracing::info!(address = %config.http.listen, "serving health and metrics");
         tasks.spawn(api.clone().serve(listener, stop.clone()));
     }
-    let store =
-        patiently("the database", start, &api, &stop, StoreError::is_transient, || open_store(&config, start.migrate));
+    let open = || open_to_work(&config, start.migrate);
+    let store = patiently("the database", start, &api, &stop, StoreError::is_transient, open);
     let Some(store) = store.await? else { return Ok(()) };
     let bell = Arc::new(Bell::default());
     let queues = patiently("the queue", start, &api, &stop, sqs::may_come_back, || queues(&config, &store, &bell));

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod error;
 pub mod feed;
 pub mod landing;
+mod file;
 pub mod outbox;
 pub mod recordings;
 pub mod retention;
@@ -19,6 +20,7 @@ pub mod status;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
+use std::sync::Arc;
 
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
@@ -28,6 +30,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use error::During;
 pub use error::StoreError;
 
+pub use file::FileProblem;
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 
@@ -71,6 +74,7 @@ pub(crate) enum Backend {
         write: SqlitePool,
         read: SqlitePool,
     },
+        file: Arc<Path>,
 }
 
 /// Runs the same code against whichever database this is: `read!(store, |db, sql| ...)` binds `db` to the pool and
@@ -141,6 +145,7 @@ macro_rules! write {
             }
         })
     }};
+        .map_err(|error| $store.named(error))
 }
 pub(crate) use {again, read, write};
 
@@ -166,10 +171,9 @@ impl Store {
             return Ok(Self { backend: Backend::Postgres(pool) });
         }
         let Some(path) = url.strip_prefix("sqlite://") else { return Err(StoreError::Url(redacted(url))) };
-        if let Some(folder) = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()) {
-            // Not an I/O error of the database, which would pass.
-            let refused = |error| sqlx::Error::Configuration(Box::new(error));
-            std::fs::create_dir_all(folder).map_err(refused).during("create the database folder")?;
+        let file = Arc::<Path>::from(Path::new(path));
+        if let Some(folder) = file.parent().filter(|p| !p.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| StoreError::no_folder(&file, error))?;
         }
         let connect = SqliteConnectOptions::new()
             .filename(path)
@@ -188,13 +192,37 @@ impl Store {
             .before_acquire(|db, _| Box::pin(async move { Ok(!db.is_in_transaction()) }))
             .connect_with(connect.clone())
             .await
-            .during("open the database")?;
+            .during("open the database")
+            .map_err(|error| error.in_file(&file))?;
         let read = SqlitePoolOptions::new()
             .max_connections(options.max_connections)
             .connect_with(connect.read_only(true))
             .await
-            .during("open the database")?;
-        Ok(Self { backend: Backend::Sqlite { write, read } })
+            .during("open the database")
+            .map_err(|error| error.in_file(&file))?;
+        Ok(Self { backend: Backend::Sqlite { write, read, file } })
+    }
+
+    /// Says of an error which file it is about, if it is about one.
+    pub(crate) fn named(&self, error: StoreError) -> StoreError {
+        match &self.backend {
+            Backend::Postgres(_) => error,
+            Backend::Sqlite { file, .. } => error.in_file(file),
+        }
+    }
+
+    /// Refuses a SQLite file that can only be read: SQLite opens it without a word. The schema must have been checked.
+    ///
+    /// # Errors
+    /// When it cannot be written at all. That somebody else is writing says that it can.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        let Backend::Sqlite { write, .. } = &self.backend else { return Ok(()) };
+        // A statement that would write is refused as such, whether or not there is a row for it.
+        let nothing = sqlx::query("DELETE FROM outbox WHERE 1 = 0").execute(write).await;
+        match nothing.during("write") {
+            Err(error) if !error.is_transient() => Err(self.named(error)),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     fn migrator(&self) -> &'static Migrator {
@@ -218,7 +246,7 @@ impl Store {
             Backend::Postgres(pool) => self.migrator().run(pool).await,
             Backend::Sqlite { write, .. } => self.migrator().run(write).await,
         }
-        .map_err(StoreError::Migrate)?;
+        .map_err(|error| self.named(StoreError::of_migration(error)))?;
         Ok((before, known))
     }
 
@@ -261,13 +289,16 @@ impl Store {
         };
         let newest = sql::sql!("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success");
         read!(self, |db, sql| {
-            let tables: i64 = sqlx::query_scalar(sql(exists)).fetch_one(db).await.during("read the schema version")?;
-            if tables == 0 {
-                return Ok(0);
+            let tables: Result<i64, _> = sqlx::query_scalar(sql(exists)).fetch_one(db).await;
+            match tables {
+                Ok(0) => Ok(0),
+                Ok(_) => sqlx::query_scalar(sql(newest)).fetch_one(db).await,
+                Err(error) => Err(error),
             }
-            sqlx::query_scalar(sql(newest)).fetch_one(db).await.during("read the schema version")
+            .during("read the schema version")
         })
     }
+        .map_err(|error| self.named(error))
 
     /// The database's clock, unix milliseconds.
     ///
@@ -290,7 +321,7 @@ impl Store {
     pub async fn close(&self) {
         match &self.backend {
             Backend::Postgres(pool) => pool.close().await,
-            Backend::Sqlite { write, read } => {
+            Backend::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }

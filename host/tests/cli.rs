@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
@@ -20,22 +22,45 @@ struct Said {
     err: String,
 }
 
+impl Said {
+    fn by(command: &mut Command) -> Self {
+        let done = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { exit: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
+    }
+}
+
 impl Place {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
-        let done = Command::new(env!("CARGO_BIN_EXE_syncline"))
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
+        command
             .args(arguments)
             .current_dir(self.0.path())
             .env_remove("SYNCLINE_CONFIG")
             .env("TEST_TOKEN", "hunter2-hunter2")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said { exit: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        Said::by(&mut self.command(arguments))
+    }
+
+    /// The same as somebody whom permissions stop: root goes where it likes.
+    fn run_as_anybody(&self, arguments: &[&str]) -> Said {
+        let mut command = self.command(arguments);
+        if std::fs::metadata(self.0.path()).unwrap().uid() == 0 {
+            command.uid(65_534).gid(65_534);
+        }
+        Said::by(&mut command)
+    }
+
+    fn database(&self) -> PathBuf {
+        self.0.path().join("data/syncline.db")
     }
 
     fn right(&self, arguments: &[&str]) -> Said {
@@ -50,7 +75,7 @@ impl Place {
 
     /// Changes the database behind the program's back.
     fn execute(&self, statement: &'static str) {
-        let path = self.0.path().join("data/syncline.db");
+        let path = self.database();
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let options = SqliteConnectOptions::new().filename(path);
             let mut database = SqliteConnection::connect_with(&options).await.unwrap();
@@ -162,6 +187,77 @@ fn a_store_of_another_schema_is_refused_with_what_to_do() {
     let older = place.run(&["status"]);
     assert_eq!(older.exit, 78, "{}", older.err);
     assert!(older.err.contains("run `syncline migrate`"), "{}", older.err);
+}
+
+/// Starts a host that takes no port.
+const RUN: [&str; 3] = ["-o", "http.enabled=false", "run"];
+
+fn allow(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_with_its_name_and_what_to_do() {
+    let place = Place::new();
+    std::fs::create_dir(place.0.path().join("data")).unwrap();
+    std::fs::write(place.database(), "Dear diary, nothing happened today either. ".repeat(200)).unwrap();
+    for command in [&RUN[..], &["migrate"], &["status"]] {
+        let said = place.run(command);
+        assert_eq!(said.exit, 78, "{command:?}: {}", said.err);
+        let told = "the SQLite file data/syncline.db is not a SQLite database: correct `store.url`";
+        assert!(said.err.contains(told), "{command:?}: {}", said.err);
+    }
+    std::fs::remove_file(place.database()).unwrap();
+    std::fs::create_dir(place.database()).unwrap();
+    let said = place.run(&RUN);
+    assert!(said.exit == 78 && said.err.contains("data/syncline.db cannot be opened"), "{}", said.err);
+    let said = place.run(&[&["-o", "store.url=sqlite:///proc/nowhere/x.db"], &RUN[..]].concat());
+    assert!(said.exit == 78 && said.err.contains("/proc/nowhere/x.db cannot be opened"), "{}", said.err);
+}
+
+#[test]
+fn a_damaged_database_is_refused_with_how_to_mend_it() {
+    let place = Place::new();
+    place.right(&["migrate"]);
+    place.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut bytes = std::fs::read(place.database()).unwrap();
+    // The list of tables, behind the header that says that it is a database.
+    bytes[100..4_000].fill(0xff);
+    std::fs::write(place.database(), bytes).unwrap();
+    for command in [&RUN[..], &["migrate"], &["status"]] {
+        let said = place.run(command);
+        assert_eq!(said.exit, 1, "{command:?}: {}", said.err);
+        for told in ["data/syncline.db is damaged", "restore a backup", "`sqlite3 data/syncline.db .recover`"] {
+            assert!(said.err.contains(told), "{command:?}: {}", said.err);
+        }
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_written_is_refused_by_a_host_and_still_read() {
+    let place = Place::new();
+    place.right(&["customer", "add", "acme"]);
+    place.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    let (outer, data) = (place.0.path().to_owned(), place.0.path().join("data"));
+    allow(&outer, 0o755);
+    allow(&data, 0o777);
+    allow(&place.database(), 0o444);
+    let said = place.run_as_anybody(&RUN);
+    assert_eq!(said.exit, 78, "{}", said.err);
+    for told in ["data/syncline.db cannot be written", "let this user write the file and its folder"] {
+        assert!(said.err.contains(told), "{}", said.err);
+    }
+    let said = place.run_as_anybody(&["customer", "add", "globex"]);
+    assert!(said.exit == 78 && said.err.contains("data/syncline.db cannot be written"), "{}", said.err);
+    let said = place.run_as_anybody(&["customer", "list"]);
+    assert!(said.exit == 0 && said.out.contains("acme"), "{}", said.err);
+
+    allow(&data, 0o555);
+    for beside in ["data/syncline.db-wal", "data/syncline.db-shm"] {
+        let _ = std::fs::remove_file(outer.join(beside));
+    }
+    let said = place.run_as_anybody(&[&RUN[..], &["--role", "scheduler"]].concat());
+    assert!(said.exit == 78 && said.err.contains("the SQLite file data/syncline.db cannot be"), "{}", said.err);
 }
 
 #[test]

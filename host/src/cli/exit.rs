@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::config::ConfigErrors;
 use crate::config::nearest::nearest;
-use crate::store::StoreError;
+use crate::store::{FileProblem, StoreError};
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,6 +214,10 @@ impl Failure {
                 Self::new(Exit::Failure, format!("there is a {kind} `{name}` already"))
             }
             StoreError::SchemaOld { .. } | StoreError::SchemaNew { .. } | StoreError::Url(_) => failure(Exit::Config),
+            StoreError::File { problem, .. } => failure(match problem {
+                FileProblem::ReadOnly | FileProblem::NotOpened | FileProblem::NotADatabase => Exit::Config,
+                FileProblem::Moved | FileProblem::Corrupt => Exit::Failure,
+            }),
             _ if error.is_transient() => {
                 failure(Exit::Temporary).help("is the database running and in reach? `store.url` says where it is")
             }

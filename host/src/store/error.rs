@@ -1,5 +1,11 @@
 //! Why the store could not do what it was asked. No `sqlx` type leaves the store.
 
+use std::path::{Path, PathBuf};
+
+use sqlx::migrate::MigrateError;
+
+use super::file::FileProblem;
+
 /// An operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -8,6 +14,17 @@ pub enum StoreError {
     Database {
         /// What was being done.
         operation: &'static str,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The SQLite file cannot be used as it is.
+    #[error("{}", .problem.told(.file.as_deref()))]
+    File {
+        /// What is wrong with it.
+        problem: FileProblem,
+        /// Where it is, if that is known.
+        file: Option<PathBuf>,
         /// The cause.
         #[source]
         source: sqlx::Error,
@@ -30,7 +47,7 @@ pub enum StoreError {
     },
     /// A migration failed.
     #[error("migration failed")]
-    Migrate(#[source] sqlx::migrate::MigrateError),
+    Migrate(#[source] MigrateError),
     /// The URL of the store is not understood.
     #[error("store url {0:?}: use sqlite://PATH or postgres://...")]
     Url(String),
@@ -70,6 +87,40 @@ fn hint(near: &Option<String>) -> String {
 }
 
 impl StoreError {
+    /// A failed statement.
+    fn of(operation: &'static str, source: sqlx::Error) -> Self {
+        match FileProblem::of(&source) {
+            Some(problem) => Self::File { problem, file: None, source },
+            None => Self::Database { operation, source },
+        }
+    }
+
+    /// The folder of a SQLite file is not there and cannot be made. Not an I/O error of the database, which would pass.
+    pub(super) fn no_folder(file: &Path, error: std::io::Error) -> Self {
+        let source = sqlx::Error::Configuration(Box::new(error));
+        Self::File { problem: FileProblem::NotOpened, file: Some(file.to_owned()), source }
+    }
+
+    /// A failed migration.
+    pub(super) fn of_migration(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
+                if FileProblem::of(&source).is_some() =>
+            {
+                Self::of("migrate", source)
+            }
+            other => Self::Migrate(other),
+        }
+    }
+
+    /// Says which file it is that cannot be used, where that is what is wrong.
+    pub(super) fn in_file(mut self, path: &Path) -> Self {
+        if let Self::File { file, .. } = &mut self {
+            *file = Some(path.to_owned());
+        }
+        self
+    }
+
     /// Whether the same call may work when tried again: the database was busy, restarting or out of connections.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -123,6 +174,6 @@ pub(crate) trait During<T> {
 
 impl<T> During<T> for Result<T, sqlx::Error> {
     fn during(self, operation: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Database { operation, source })
+        self.map_err(|source| StoreError::of(operation, source))
     }
 }

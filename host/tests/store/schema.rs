@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use syncline::store::StoreError;
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use syncline::store::{FileProblem, Store, StoreError, StoreOptions};
 
 use crate::support::Db;
 use syncline::domain::Outcome;
@@ -34,6 +36,39 @@ async fn a_schema_that_is_not_this_binarys_is_refused(db: Db) {
 
     db.execute("DROP TABLE _sqlx_migrations").await;
     assert_eq!(db.check_schema().await.unwrap_err().to_string(), text);
+}
+
+#[tokio::test]
+async fn a_page_that_is_damaged_is_told_with_the_file_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("syncline.db");
+    let options = StoreOptions::new(format!("sqlite://{}", path.display()));
+    let store = Store::open(&options).await.unwrap();
+    store.migrate().await.unwrap();
+    store.add_customer("acme", "ACME", None).await.unwrap();
+    store.check_writable().await.unwrap();
+    store.close().await;
+
+    let mut raw = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&path)).await.unwrap();
+    let page: (i64, i64) =
+        sqlx::query_as("SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = 'customers'")
+            .fetch_one(&mut raw)
+            .await
+            .unwrap();
+    raw.close().await.unwrap();
+    let (root, size) = (usize::try_from(page.0).unwrap(), usize::try_from(page.1).unwrap());
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[(root - 1) * size..root * size].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+
+    // Nobody reads all of a large file at the start: such a page is met at work.
+    let store = Store::open(&options).await.unwrap();
+    store.check_schema().await.unwrap();
+    let error = store.add_customer("globex", "Globex", None).await.unwrap_err();
+    assert!(matches!(error, StoreError::File { problem: FileProblem::Corrupt, .. }), "{error:?}");
+    assert!(!error.is_transient());
+    let told = format!("the SQLite file {} is damaged: stop everything that uses it", path.display());
+    assert!(error.to_string().starts_with(&told), "{error}");
 }
 
 async fn the_views_can_be_read(db: Db) {
