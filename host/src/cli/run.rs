@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use crate::queue::{QueueError, sqs};
 use crate::store::StoreError;
 use crate::{app, telemetry};
 
@@ -70,10 +71,22 @@ pub async fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
     let start = app::Start { migrate: args.migrate, fail_fast: args.fail_fast };
-    app::run(config, start, args.roles(), metrics, stop).await.map_err(|error| match error.downcast::<StoreError>() {
-        Ok(error) => Failure::from(error),
-        Err(error) => Failure::new(Exit::Failure, "the host could not start").caused_by(&*error),
-    })
+    app::run(config, start, args.roles(), metrics, stop).await.map_err(not_started)
+}
+
+/// Why the host did not start.
+fn not_started(error: anyhow::Error) -> Failure {
+    let error = match error.downcast::<StoreError>() {
+        Ok(error) => return error.into(),
+        Err(error) => error,
+    };
+    let failure = Failure::new(Exit::Failure, "the host could not start").caused_by(&*error);
+    match error.downcast_ref::<QueueError>() {
+        Some(error) if sqs::may_come_back(error) => {
+            failure.exit(Exit::Temporary).help("is the queue running and in reach? `queue.sqs` says where it is")
+        }
+        _ => failure,
+    }
 }
 
 /// The first SIGTERM or Ctrl-C drains, the second ends the process at once.
