@@ -109,6 +109,24 @@ pub async fn apply_intervals(config: &Config, store: &Store) -> Result<u64, Stor
     store.apply_intervals(Some(schedule.interval), &schedule.provider_intervals).await
 }
 
+/// Says so where the database's server may not give this process all the connections that it is to have.
+async fn warn_of_connections(wanted: u32, store: &Store) {
+    match store.connections().await {
+        Ok(Some(server)) if i64::from(wanted) > server.free() => tracing::warn!(
+            code = "store-connections",
+            wanted,
+            free = server.free(),
+            server.most,
+            server.reserved,
+            server.used,
+            "the database's server has fewer connections to give than `store.max_connections` of this process: lower it, \
+             or raise the server's `max_connections`"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::debug!(error = %chain(&error), "could not ask for the server's connections"),
+    }
+}
+
 /// The component engine.
 ///
 /// # Errors
@@ -229,6 +247,7 @@ pub async fn run(
     let open = || open_to_work(&config, start.migrate);
     let store = patiently("the database", start, &api, &stop, StoreError::is_transient, open);
     let Some(store) = store.await? else { return Ok(()) };
+    warn_of_connections(config.store.max_connections, &store).await;
     let bell = Arc::new(Bell::default());
     let queues = patiently("the queue", start, &api, &stop, sqs::may_come_back, || queues(&config, &store, &bell));
     let Some(queues) = queues.await? else { return Ok(()) };

@@ -4,6 +4,7 @@
 //! the database's clock (invariant 2). Nothing here knows connectors, queues or HTTP.
 
 pub mod admin;
+pub mod connections;
 pub mod credentials;
 pub mod error;
 pub mod feed;

@@ -8,7 +8,9 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
+use url::Url;
 
 /// A database nobody serves.
 const NO_DATABASE: &str = "store.url=postgres://ada:hunter2@127.0.0.1:9/x";
@@ -121,4 +123,32 @@ fn a_host_whose_queue_is_away_is_alive_and_says_what_it_waits_for() {
     assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
     assert!(ready.contains("waiting for the queue: queue retrieve: open failed"), "{ready}");
     assert!(host.child.try_wait().unwrap().is_none(), "{}", host.said());
+}
+
+#[tokio::test]
+async fn a_host_that_is_to_have_more_connections_than_the_server_has_says_so_and_runs() {
+    let server = std::env::var("SYNCLINE_TEST_POSTGRES")
+        .expect("SYNCLINE_TEST_POSTGRES is not set: run these tests with `cargo xtask test`");
+    let mut admin = PgConnection::connect(&server).await.unwrap();
+    let schema = format!("start_{}", std::process::id());
+    admin.execute(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).await.unwrap();
+    let most: i64 =
+        sqlx::query_scalar("SELECT current_setting('max_connections')::BIGINT").fetch_one(&mut admin).await.unwrap();
+    let mut url = Url::parse(&server).unwrap();
+    url.query_pairs_mut().append_pair("options[search_path]", &schema);
+    let said = |connections: i64| {
+        let options = [format!("store.url={url}"), format!("store.max_connections={connections}")];
+        let mut host = Host::start(&["-o", &options[0], "-o", &options[1]], &["--migrate"]);
+        host.wait_for("syncline is running");
+        host.said()
+    };
+    let crowded = said(most);
+    assert!(crowded.contains("\"code\":\"store-connections\""), "{crowded}");
+    assert!(
+        crowded.contains(&format!("\"wanted\":{most}")) && crowded.contains(&format!("\"server.most\":{most}")),
+        "{crowded}"
+    );
+    let fitting = said(2);
+    assert!(!fitting.contains("store-connections"), "{fitting}");
+    admin.execute(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"))).await.unwrap();
 }

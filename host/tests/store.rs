@@ -16,6 +16,7 @@ mod support;
 
 mod store {
     mod claims;
+    mod connections;
     mod credentials;
     mod dispatch;
     mod fences;
