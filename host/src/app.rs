@@ -1,6 +1,7 @@
 //! The composition root: builds every collaborator from the configuration, starts the roles, stops them in order.
 
 pub mod keepers;
+pub mod machine;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -226,7 +227,7 @@ async fn patiently<T, E: std::error::Error + 'static, F: Future<Output = Result<
 /// reach is waited for, while health is served already.
 ///
 /// # Errors
-/// When something cannot be set up: a [`StoreError`] as such, also behind [`anyhow::Error`]. Once it runs, failures are
+/// When something cannot be set up, or the machine lacks it: a [`StoreError`] as such, also behind [`anyhow::Error`]. Once it runs, failures are
 /// logged and tried again.
 pub async fn run(
     config: Config,
@@ -235,6 +236,7 @@ pub async fn run(
     metrics: Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    machine::check(&config, &roles)?;
     let mut tasks = JoinSet::new();
     let api = Api::new(metrics, stop.clone());
     if roles.contains(&Role::Api) && config.http.enabled {

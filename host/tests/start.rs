@@ -125,6 +125,33 @@ fn a_host_whose_queue_is_away_is_alive_and_says_what_it_waits_for() {
     assert!(host.child.try_wait().unwrap().is_none(), "{}", host.said());
 }
 
+#[test]
+fn a_data_directory_that_cannot_be_written_is_refused_by_its_name() {
+    let host = Host::start(&["-o", "host.data_dir=/proc/nowhere"], &[]);
+    let (exit, said) = host.end(Duration::from_secs(20));
+    assert_eq!(exit, 78, "{said}");
+    assert!(said.contains("the data directory /proc/nowhere (`host.data_dir`) cannot be used"), "{said}");
+}
+
+#[test]
+fn a_host_takes_as_many_descriptors_as_it_may_and_says_where_they_can_be_too_few() {
+    let limited = |limits: &str, options: &[&str]| {
+        let shell = format!("ulimit {limits} && exec \"$0\" \"$@\"");
+        let mut host = Host::start_by(&["sh", "-c", &shell, env!("CARGO_BIN_EXE_syncline")], options, &[]);
+        host.wait_for("syncline is running");
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.child.id())).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let numbers: Vec<u64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
+        (numbers, host.said())
+    };
+    let (raised, said) = limited("-Sn 128", &[]);
+    assert!(raised[0] > 128 && raised[0] == raised[1], "{raised:?}");
+    assert!(!said.contains("descriptors"), "{said}");
+    let (few, said) = limited("-n 256", &["-o", "retrieve.concurrency=100"]);
+    assert_eq!(few, [256, 256]);
+    assert!(said.contains("\"code\":\"descriptors\",\"allowed\":256,\"needed\":529"), "{said}");
+}
+
 #[tokio::test]
 async fn a_host_that_is_to_have_more_connections_than_the_server_has_says_so_and_runs() {
     let server = std::env::var("SYNCLINE_TEST_POSTGRES")

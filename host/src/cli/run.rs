@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use crate::app::machine::MachineError;
 use crate::queue::{QueueError, sqs};
 use crate::store::StoreError;
 use crate::{app, telemetry};
@@ -81,6 +82,9 @@ fn not_started(error: anyhow::Error) -> Failure {
         Err(error) => error,
     };
     let failure = Failure::new(Exit::Failure, "the host could not start").caused_by(&*error);
+    if let Some(error) = error.downcast_ref::<MachineError>() {
+        return failure.exit(if error.may_pass() { Exit::Temporary } else { Exit::Config });
+    }
     match error.downcast_ref::<QueueError>() {
         Some(error) if sqs::may_come_back(error) => {
             failure.exit(Exit::Temporary).help("is the queue running and in reach? `queue.sqs` says where it is")
