@@ -50,18 +50,31 @@ pub(super) struct Dialer {
     /// For the operator's own origins; HTTP/1.1, where `Host` may differ from the authority.
     routed: reqwest::Client,
     allowed: Arc<[HostPattern]>,
+    refusal: Refusal,
     routes: Vec<(HostPattern, Url)>,
     limits: Limits,
 }
 
+/// Why an address is refused; `None` if it may be dialled.
+pub(super) type Refusal = fn(IpAddr) -> Option<&'static str>;
+
 impl Dialer {
     pub(super) fn new(config: &EgressConfig, lookup: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
+        Self::judging(config, lookup, address::refusal)
+    }
+
+    /// The same with another idea of what is public: a test can dial nothing that is.
+    pub(super) fn judging(
+        config: &EgressConfig,
+        lookup: Arc<dyn Lookup>,
+        refusal: Refusal,
+    ) -> Result<Self, reqwest::Error> {
         // Fails only if a provider is installed already, which is then the one to use.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let allowed: Arc<[HostPattern]> = config.allow_hosts.clone().into();
         let client = |judge: Option<Arc<[HostPattern]>>| {
             reqwest::Client::builder()
-                .dns_resolver(Arc::new(Resolver { lookup: Arc::clone(&lookup), judge }))
+                .dns_resolver(Arc::new(Resolver { lookup: Arc::clone(&lookup), judge, refusal }))
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .referer(false)
@@ -73,6 +86,7 @@ impl Dialer {
             public: client(Some(Arc::clone(&allowed))).build()?,
             routed: client(None).http1_only().build()?,
             allowed,
+            refusal,
             routes: config.routes.clone(),
             limits: config.limits.clone(),
         })
@@ -170,7 +184,7 @@ impl Dialer {
     }
 
     fn judge(&self, target: &Target, address: IpAddr) -> Result<(), WireError> {
-        match address::refusal(address) {
+        match (self.refusal)(address) {
             Some(class) if !self.allowed.iter().any(|pattern| pattern.matches_host(target.host())) => {
                 Err(refused_address(target, class))
             }
@@ -183,11 +197,12 @@ impl Dialer {
 struct Resolver {
     lookup: Arc<dyn Lookup>,
     judge: Option<Arc<[HostPattern]>>,
+    refusal: Refusal,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (lookup, judge) = (Arc::clone(&self.lookup), self.judge.clone());
+        let (lookup, judge, refusal) = (Arc::clone(&self.lookup), self.judge.clone(), self.refusal);
         Box::pin(async move {
             let addresses = lookup.lookup(name.as_str()).await?;
             let host = parse_host(name.as_str());
@@ -195,7 +210,7 @@ impl Resolve for Resolver {
                 .filter(|allowed| !host.is_some_and(|host| allowed.iter().any(|pattern| pattern.matches_host(&host))));
             if judged.is_some() {
                 // One bad answer spoils them all: an honest provider has none.
-                if let Some(class) = addresses.iter().find_map(|address| address::refusal(*address)) {
+                if let Some(class) = addresses.iter().find_map(|address| refusal(*address)) {
                     return Err(NotPublic(class).into());
                 }
             }

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::stub::{Stub, reply};
+use super::stub::{Asked, Reply, Stub, reply};
 use super::*;
+use crate::egress::dial::Dialer;
 
 /// A resolver that gives one answer after the other.
 struct Script(Mutex<VecDeque<Vec<IpAddr>>>);
@@ -121,6 +123,101 @@ async fn a_name_without_address_is_unreachable() {
         matches!(&error, HttpError::Unreachable(text) if text.contains("gone.acme.test") && !text.contains("private")),
         "{error:?}"
     );
+}
+
+/// What the tests of rebinding call public; everything else of this machine, 127.0.0.1 first of all, is not.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// One address of these after the other, over and over.
+struct Turning(Vec<Vec<IpAddr>>, AtomicUsize);
+
+impl Turning {
+    fn new(answers: &[&[&str]]) -> Arc<Self> {
+        let parse = |answer: &&[&str]| answer.iter().map(|text| text.parse().unwrap()).collect();
+        Arc::new(Self(answers.iter().map(parse).collect(), AtomicUsize::new(0)))
+    }
+}
+
+#[async_trait::async_trait]
+impl Lookup for Turning {
+    async fn lookup(&self, _: &str) -> std::io::Result<Vec<IpAddr>> {
+        Ok(self.0[self.1.fetch_add(1, Ordering::SeqCst) % self.0.len()].clone())
+    }
+}
+
+/// The real gate, but for what it takes for public.
+fn gate(world: &World, lookup: Arc<dyn Lookup>) -> Gate {
+    let dialer = Dialer::judging(&world.egress, lookup, |address| (address != OUTSIDE).then_some("not outside"));
+    Gate::over(world.egress.clone(), world.credentials.clone(), world.pauses.clone(), Arc::new(dialer.unwrap()))
+}
+
+/// Somebody inside and somebody outside, on one port.
+async fn both_sides(outside: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Stub, Stub) {
+    let inside = Stub::start(|_| reply(200, &[], "inside")).await;
+    let outside = Stub::start_at((OUTSIDE, inside.port()), outside).await;
+    (inside, outside)
+}
+
+#[tokio::test]
+async fn a_name_that_leads_outside_and_inside_in_turns_is_dialled_outside_only() {
+    let (inside, outside) = both_sides(|_| reply(200, &[], "outside")).await;
+    let world = world("rebind.acme.test", &inside).limits(|limits| limits.tries = 1);
+    let url = format!("http://rebind.acme.test:{}/", inside.port());
+    // An inner address alone, beside the outer one on either side of it, and in the clothes of IPv6.
+    let turns: [&[&str]; 8] = [
+        &["127.0.0.2"],
+        &["127.0.0.1"],
+        &["127.0.0.2"],
+        &["127.0.0.2", "127.0.0.1"],
+        &["127.0.0.2"],
+        &["127.0.0.1", "127.0.0.2"],
+        &["127.0.0.2"],
+        &["::ffff:127.0.0.1"],
+    ];
+    let session = world.try_session(&gate(&world, Turning::new(&turns))).await.unwrap();
+    for round in 0..5 * turns.len() {
+        match session.send(get(&url)).await {
+            Ok(answer) => assert!(round % 2 == 0 && &answer.body[..] == b"outside", "{round}: {answer:?}"),
+            Err(HttpError::Denied(text)) => assert!(round % 2 == 1 && !text.contains("127.0"), "{round}: {text}"),
+            Err(other) => panic!("{round}: {other:?}"),
+        }
+    }
+    assert_eq!((outside.connections(), inside.connections()), (20, 0));
+
+    // The same with all of them at once: whose answer of DNS a request gets is up to chance.
+    let asked = futures::future::join_all((0..200).map(|_| session.send(get(&url)))).await;
+    let answered = asked.iter().filter(|answer| answer.is_ok()).count();
+    assert!(asked.iter().all(|answer| matches!(answer, Ok(_) | Err(HttpError::Denied(_)))), "{asked:?}");
+    assert_eq!((answered, outside.connections(), inside.connections()), (100, 120, 0));
+}
+
+#[tokio::test]
+async fn neither_a_repeat_nor_a_redirect_nor_a_renewal_follows_a_name_inside() {
+    // The first answer breaks off, so that the gate asks again; the second sends elsewhere on the same name.
+    let (inside, outside) = both_sides(|asked| match asked.path() {
+        "/cut" => vec![(Duration::ZERO, b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx".to_vec())],
+        _ => reply(302, &[("location", "/elsewhere")], ""),
+    })
+    .await;
+    let url = |path: &str| format!("http://rebind.acme.test:{}{path}", inside.port());
+    let turning = || Turning::new(&[&["127.0.0.2"], &["127.0.0.1"]]);
+    let world = world("rebind.acme.test", &inside);
+    for (asked, path) in ["/cut", "/away"].into_iter().enumerate() {
+        let session = world.try_session(&gate(&world, turning())).await.unwrap();
+        let error = session.send(get(&url(path))).await.unwrap_err();
+        assert!(matches!(&error, HttpError::Denied(text) if text.contains("not public")), "{path}: {error:?}");
+        assert_eq!((outside.connections(), inside.connections()), (asked + 1, 0), "{path}");
+    }
+
+    // A token endpoint that has turned inner is shown no refresh token.
+    let mut world = World::oauth(&[("refresh-token", CANARY)]);
+    world.egress.allow_http = true;
+    let AuthKind::OAuth2(oauth) = &mut world.manifest.auth[0].kind else { panic!("no OAuth") };
+    oauth.token_url = url("/token");
+    let session = world.try_session(&gate(&world, Turning::new(&[&["127.0.0.1"]]))).await.unwrap();
+    let error = session.send(get("https://api.acme.test/")).await.unwrap_err();
+    assert!(!format!("{error:?}").contains("inside"), "{error:?}");
+    assert_eq!((outside.connections(), inside.connections()), (2, 0), "{error:?}");
 }
 
 /// Run by the test below in a process of its own, with a proxy in its environment.

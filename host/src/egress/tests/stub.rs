@@ -1,6 +1,6 @@
 //! A server that answers with scripted bytes: whole, late, cut or absurd.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,7 +52,14 @@ pub(crate) struct Stub {
 
 impl Stub {
     pub(crate) async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at((Ipv4Addr::LOCALHOST, 0), answer).await
+    }
+
+    pub(crate) async fn start_at(
+        place: (Ipv4Addr, u16),
+        answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(place).await.unwrap();
         let stub = Self { addr: listener.local_addr().unwrap(), connections: Arc::default(), asked: Arc::default() };
         let (connections, asked, answer) = (stub.connections.clone(), stub.asked.clone(), Arc::new(answer));
         tokio::spawn(async move {
