@@ -115,10 +115,12 @@ pub(super) fn parse_host(text: &str) -> Option<Host<String>> {
     }
 }
 
-/// A DNS name without its trailing dot; none if it has an empty or overlong label.
+/// A DNS name without its trailing dot; none if it has an empty or overlong label, or one with a dash at an end: no name
+/// has such, no certificate can be issued for it, and resolvers disagree about it.
 pub(super) fn normal_name(name: &str) -> Option<&str> {
     let name = name.strip_suffix('.').unwrap_or(name);
-    let fits = !name.is_empty() && name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()));
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    let fits = !name.is_empty() && name.len() <= 253 && name.split('.').all(is_label);
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
     (fits && plain).then_some(name)
 }
@@ -252,6 +254,13 @@ mod tests {
             "*.10.0.0.1",
             "[::1",
             "a:b:c",
+            "-1",
+            "-1:8443",
+            "-a.x.com",
+            "a-.x.com",
+            "x.com-",
+            "127.0.0.1-",
+            "*.-x.com",
         ] {
             assert!(pattern.parse::<HostPattern>().is_err(), "{pattern:?}");
         }
@@ -298,6 +307,10 @@ mod tests {
         }
         for value in ["127.0.0.1", "2130706433", "0x7f000001", "10.1"] {
             assert!(bind("{sub}", &json!({ "sub": value })).is_err(), "{value}");
+        }
+        for value in ["-", "-acme", "acme-"] {
+            let bound = bind("{sub}.x.com", &json!({ "sub": value }));
+            assert!(matches!(bound, Err(PatternError::Malformed { .. })), "{value}: {bound:?}");
         }
         assert!(bind("{sub}.x.com", &json!({ "sub": 7 })).is_err());
     }

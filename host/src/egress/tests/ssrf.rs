@@ -98,29 +98,19 @@ async fn a_name_with_any_inner_address_is_not_dialled() {
     assert_eq!(opened() - before, 0);
 }
 
-/// What DNS says changes between two requests, and nothing of the first answer is used for the second.
 #[tokio::test]
-async fn a_name_that_turns_inner_is_refused_from_then_on() {
-    struct Turning(std::sync::atomic::AtomicUsize);
-    #[async_trait::async_trait]
-    impl Lookup for Turning {
-        async fn lookup(&self, _: &str) -> std::io::Result<Vec<IpAddr>> {
-            let nth = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            // No address at first: whatever is public cannot be dialled from a test.
-            Ok(if nth.is_multiple_of(2) { Vec::new() } else { vec![Ipv4Addr::LOCALHOST.into()] })
-        }
-    }
-    // Every other request fails.
-    let world = World::bearer().limits(|limits| (limits.tries, limits.breaker_failures) = (1, 0));
-    let lookup = Arc::new(Turning(0.into()));
-    let gate = world.looking_up(lookup);
-    let session = gate.session(world.spec()).await.unwrap();
+async fn a_name_that_dns_cannot_have_is_refused_where_it_is_declared_and_where_it_is_asked() {
+    let world = World::bearer();
+    let gate = world.looking_up(inside());
+    let below = declaring(&world, &["*.acme.test"]);
     let before = opened();
-    for _ in 0..5 {
-        let error = session.send(get("https://api.acme.test/")).await.unwrap_err();
-        assert!(matches!(error, HttpError::Unreachable(_)), "{error:?}");
-        let error = session.send(get("https://api.acme.test/")).await.unwrap_err();
-        assert!(matches!(error, HttpError::Denied(_)), "{error:?}");
+    for host in ["-1", "1-", "127.0.0.1-", "-api.acme.test", "api-.acme.test", "api.-.acme.test", "api.acme.test-"] {
+        let manifest = declaring(&world, &[host]);
+        let refused = gate.session(SessionSpec { manifest: &manifest, ..world.spec() }).await.err();
+        assert!(matches!(refused, Some(OpenError::Hosts(_))), "{host}: {refused:?}");
+        let session = gate.session(SessionSpec { manifest: &below, ..world.spec() }).await.unwrap();
+        let error = session.send(get(&format!("https://{host}/"))).await.unwrap_err();
+        assert!(matches!(&error, HttpError::Denied(text) if text.contains("no usable host name")), "{host}: {error:?}");
     }
     assert_eq!(opened() - before, 0);
 }
