@@ -106,20 +106,24 @@ impl MemoryGauge {
 }
 
 impl wasmtime::ResourceLimiter for MemoryGauge {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
         let asked = self.used.saturating_add(desired.saturating_sub(current));
         if asked > self.limit {
             // An error instead of `false`: the guest would only abort with an `unreachable` that says nothing.
             return Err(MemoryBudgetSpent { asked, limit: self.limit }.into());
+        }
+        if most.is_some_and(|most| desired > most) {
+            // The module's own maximum: the guest sees -1 and holds no more than before.
+            return Ok(false);
         }
         self.used = asked;
         self.peak = self.peak.max(asked);
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
         let asked = self.table_elements.saturating_add(desired.saturating_sub(current));
-        let granted = asked <= TABLE_ELEMENTS;
+        let granted = asked <= TABLE_ELEMENTS && most.is_none_or(|most| desired <= most);
         if granted {
             self.table_elements = asked;
         }
@@ -161,5 +165,17 @@ mod tests {
         let refused = gauge.memory_growing(0, 60, None).unwrap_err();
         assert!(refused.is::<MemoryBudgetSpent>());
         assert_eq!(gauge.peak, 60);
+    }
+
+    #[test]
+    fn what_a_module_refuses_itself_is_not_counted() {
+        let mut gauge = MemoryGauge::new(100);
+        assert!(gauge.memory_growing(0, 10, Some(20)).unwrap());
+        for _ in 0..10 {
+            assert!(!gauge.memory_growing(10, 30, Some(20)).unwrap());
+            assert!(!gauge.table_growing(0, 10_000, Some(9_999)).unwrap());
+        }
+        assert!(gauge.table_growing(0, TABLE_ELEMENTS, None).unwrap());
+        assert_eq!((gauge.used, gauge.peak), (10, 10));
     }
 }

@@ -57,12 +57,15 @@ pub(crate) fn classify(error: &wasmtime::Error, phase: Phase, said: &str) -> Cal
     if cause.contains(HOSTCALL_FUEL) {
         return fault(FaultKind::Output, "handed over too much in one call or answer".to_owned(), error, "");
     }
-    match phase {
-        // Nothing of the guest has run: the host lacks something, memory most likely.
-        Phase::Instantiate => CallError::Host(text::clean(&cause, text::MESSAGE_BYTES)),
-        // What is left are values that are not what their type says: text that is not UTF-8, a handle that is closed.
-        Phase::Run => fault(FaultKind::Contract, cause, error, said),
+    // A start function runs while the instance is made.
+    let has_run =
+        phase == Phase::Run || error.downcast_ref::<WasmBacktrace>().is_some_and(|it| !it.frames().is_empty());
+    if !has_run {
+        // The host lacks something, memory most likely.
+        return CallError::Host(text::clean(&cause, text::MESSAGE_BYTES));
     }
+    // What is left are values that are not what their type says: text that is not UTF-8, a handle that is closed.
+    fault(FaultKind::Contract, cause, error, said)
 }
 
 fn fault(kind: FaultKind, what: String, error: &wasmtime::Error, said: &str) -> CallError {

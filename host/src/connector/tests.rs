@@ -1,7 +1,9 @@
 //! The sandbox against real components: the hostile guest of `tests/guests`, one sin at a time and all at once.
 
+mod by_hand;
 mod catalog;
 mod doors;
+mod early_sins;
 mod guests;
 mod inspection;
 mod malformed;
