@@ -58,9 +58,6 @@ pub async fn open_store(config: &Config, migrate: bool) -> Result<Store, StoreEr
     Ok(store)
 }
 
-/// The keeper of credentials, with the configured keys.
-///
-/// # Errors
 /// The same for a host, which has to write as well.
 async fn open_to_work(config: &Config, migrate: bool) -> Result<Store, StoreError> {
     let store = open_store(config, migrate).await?;
@@ -68,6 +65,9 @@ async fn open_to_work(config: &Config, migrate: bool) -> Result<Store, StoreErro
     Ok(store)
 }
 
+/// The keeper of credentials, with the configured keys.
+///
+/// # Errors
 /// When the key file cannot be read or made, or a key is weak.
 pub fn keeper(config: &Config, store: &Store) -> anyhow::Result<Keeper> {
     // Old keys were versions 1, 2, ...; the current one comes after them.

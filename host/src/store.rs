@@ -8,8 +8,8 @@ pub mod connections;
 pub mod credentials;
 pub mod error;
 pub mod feed;
-pub mod landing;
 mod file;
+pub mod landing;
 pub mod outbox;
 pub mod recordings;
 pub mod retention;
@@ -20,8 +20,8 @@ pub mod status;
 
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
@@ -30,8 +30,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 
 use error::During;
 pub use error::StoreError;
-
 pub use file::FileProblem;
+
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 
@@ -74,8 +74,8 @@ pub(crate) enum Backend {
     Sqlite {
         write: SqlitePool,
         read: SqlitePool,
-    },
         file: Arc<Path>,
+    },
 }
 
 /// Runs the same code against whichever database this is: `read!(store, |db, sql| ...)` binds `db` to the pool and
@@ -145,8 +145,8 @@ macro_rules! write {
                 }
             }
         })
-    }};
         .map_err(|error| $store.named(error))
+    }};
 }
 pub(crate) use {again, read, write};
 
@@ -298,8 +298,8 @@ impl Store {
             }
             .during("read the schema version")
         })
-    }
         .map_err(|error| self.named(error))
+    }
 
     /// The database's clock, unix milliseconds.
     ///
