@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::chain;
 use crate::queue::{QueueName, Receiver};
 use crate::store::Store;
+use crate::supervise::supervise;
 use crate::telemetry::metrics::Metrics;
 
 /// How often gauges that cost a query are brought up to date.
@@ -61,7 +62,9 @@ impl Api {
 
     /// Serves until `stop`.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let gauges = tokio::spawn(self.clone().keep_gauges(stop.clone()));
+        let (api, stopped) = (self.clone(), stop.clone());
+        let gauges = move || api.clone().keep_gauges(stopped.clone());
+        let gauges = tokio::spawn(supervise("gauges", stop.clone(), gauges));
         let router = Router::new()
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(readyz))

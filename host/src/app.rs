@@ -27,6 +27,7 @@ use crate::retrieve::Retriever;
 use crate::schedule::Scheduler;
 use crate::secrets::{Vault, VaultKey};
 use crate::store::{Store, StoreError};
+use crate::supervise::supervise;
 use crate::telemetry::metrics::Metrics;
 use keepers::Keeper;
 
@@ -228,7 +229,7 @@ async fn patiently<T, E: std::error::Error + 'static, F: Future<Output = Result<
 ///
 /// # Errors
 /// When something cannot be set up, or the machine lacks it: a [`StoreError`] as such, also behind [`anyhow::Error`]. Once it runs, failures are
-/// logged and tried again.
+/// logged and tried again, and a part that panics begins again.
 pub async fn run(
     config: Config,
     start: Start,
@@ -267,7 +268,9 @@ pub async fn run(
             settings::retrieve(&config, queues.wait),
         ));
         tasks.spawn(retriever.run(stop.clone()));
-        tasks.spawn(rescan(catalog, config.connectors.rescan, stop.clone()));
+        let (every, stopped) = (config.connectors.rescan, stop.clone());
+        let rescan = move || rescan(Arc::clone(&catalog), every, stopped.clone());
+        tasks.spawn(supervise("catalog", stop.clone(), rescan));
     }
     if roles.contains(&Role::Processor) {
         let options = settings::process(&config, queues.wait);
@@ -276,13 +279,17 @@ pub async fn run(
     }
     if roles.contains(&Role::Scheduler) {
         let scheduler = Scheduler::new(store.clone(), Arc::clone(&bell), settings::schedule(&config));
-        tasks.spawn(scheduler.run(stop.clone()));
+        let stopped = stop.clone();
+        tasks.spawn(supervise("scheduler", stop.clone(), move || scheduler.clone().run(stopped.clone())));
     }
     if let Some(sender) = &queues.sender {
         // Every role writes to the outbox, so every role relays it. What a drain leaves there, the next host sends.
         for queue in [QueueName::Retrieve, QueueName::Process] {
-            let (store, sender, bell) = (store.clone(), Arc::clone(sender), Arc::clone(&bell));
-            tasks.spawn(relay::relay(store, sender, queue, bell, RELAY_POLL, stop.clone()));
+            let (store, sender, bell, stopped) = (store.clone(), Arc::clone(sender), Arc::clone(&bell), stop.clone());
+            let relay = move || {
+                relay::relay(store.clone(), Arc::clone(&sender), queue, Arc::clone(&bell), RELAY_POLL, stopped.clone())
+            };
+            tasks.spawn(supervise("relay", stop.clone(), relay));
         }
     }
     api.works(store.clone(), Arc::clone(&queues.receiver));
@@ -293,14 +300,16 @@ pub async fn run(
         queue = if queues.sender.is_some() { "sqs" } else { "embedded" },
         "syncline is running"
     );
+    let mut lost = None;
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a part of the host ended unexpectedly, stopping");
             stop.cancel();
+            lost = Some(error);
         }
     }
     store.close().await;
-    Ok(())
+    lost.map_or(Ok(()), |error| Err(error).context("a part of the host ended unexpectedly"))
 }
 
 async fn rescan(catalog: Arc<Catalog>, every: Duration, stop: CancellationToken) {

@@ -3,7 +3,8 @@
 //!
 //! Modules point one way only: [`domain`] (pure) <- `store`, `queue`, `connector`, `egress`, `secrets` (one outside thing
 //! each) <- `schedule`, `retrieve`, `process` (the three stages) <- `api`, `app`, `cli`. Beside the
-//! stages stands `kit`: what connector authors prove their work with. `points` are places that tests hold on to.
+//! stages stands `kit`: what connector authors prove their work with. `supervise` is what a panic of ours runs into, `points`
+//! are places that tests hold on to.
 
 pub mod api;
 pub mod app;
@@ -24,4 +25,5 @@ pub mod retrieve;
 pub mod schedule;
 pub mod secrets;
 pub mod store;
+mod supervise;
 pub mod telemetry;

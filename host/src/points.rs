@@ -1,10 +1,11 @@
-//! Named places at which a test can have this process die, or another one go first.
+//! Named places at which a test can have this process die or panic, or another one go first.
 //!
 //! Every write transaction passes two of them (`commit a page/before`, `commit a page/after`), and so does every effect
 //! outside the database: a send, a receive, a delete, a call of a connector. Builds without debug assertions hold none.
 //!
 //! - `SYNCLINE_CRASH_AT=NAME[#N]` in the environment ends the process, without any goodbye, when it passes the place of
 //!   that name for the N-th time (the first, unless told).
+//! - `SYNCLINE_PANIC_AT=NAME[#N],...` has the task panic that passes such a place for the N-th time, once each.
 //! - `SYNCLINE_POINTS_FILE=PATH` notes there each place once, when it is first passed, a line each.
 //! - `SYNCLINE_HISTORY_FILE=PATH` gets a line for each [`note!`]: what no database sees, such as a page that was fetched and
 //!   never committed.
@@ -50,30 +51,49 @@ pub fn install(hook: Box<dyn Hook>) -> bool {
     HOOK.set(hook).is_ok()
 }
 
+/// A passing of a place that somebody waits for: `NAME[#N]`.
+struct Wish {
+    place: String,
+    passing: u64,
+    passed: AtomicU64,
+}
+
+impl Wish {
+    fn parse(text: &str) -> Self {
+        let counted = text.rsplit_once('#').and_then(|(place, passing)| Some((place, passing.parse().ok()?)));
+        let (place, passing) = counted.unwrap_or((text, 1));
+        Self { place: place.to_owned(), passing, passed: AtomicU64::new(0) }
+    }
+
+    /// Counts a passing. Whether it is the one.
+    fn comes_true(&self, place: &str) -> bool {
+        self.place == place && self.passed.fetch_add(1, Ordering::SeqCst) + 1 == self.passing
+    }
+}
+
 /// What the environment asks for.
 struct Armed {
-    /// Where to end, and the passing at which.
-    crash: Option<(String, u64)>,
+    /// Where to end.
+    crash: Option<Wish>,
+    /// Where to panic.
+    panics: Vec<Wish>,
     /// Where to note what was passed.
     notes: Option<PathBuf>,
-    passed: AtomicU64,
     noted: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Armed {
     fn from_environment() -> Self {
-        let crash = std::env::var("SYNCLINE_CRASH_AT").ok().map(|wish| {
-            let counted = wish.rsplit_once('#').and_then(|(name, times)| Some((name.to_owned(), times.parse().ok()?)));
-            counted.unwrap_or((wish, 1))
-        });
+        let panics = std::env::var("SYNCLINE_PANIC_AT").unwrap_or_default();
         Self {
-            crash,
+            crash: std::env::var("SYNCLINE_CRASH_AT").ok().as_deref().map(Wish::parse),
+            panics: panics.split(',').map(Wish::parse).collect(),
             notes: std::env::var_os("SYNCLINE_POINTS_FILE").map(Into::into),
-            passed: AtomicU64::new(0),
             noted: Mutex::new(BTreeSet::new()),
         }
     }
 
+    #[expect(clippy::panic, reason = "what a test asks for")]
     fn pass(&self, place: &'static str) {
         if let Some(path) = &self.notes
             && self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(place)
@@ -81,11 +101,11 @@ impl Armed {
         {
             let _ = writeln!(file, "{place}");
         }
-        if let Some((name, times)) = &self.crash
-            && name == place
-            && self.passed.fetch_add(1, Ordering::SeqCst) + 1 == *times
-        {
+        if self.crash.as_ref().is_some_and(|wish| wish.comes_true(place)) {
             std::process::abort();
+        }
+        if self.panics.iter().filter(|wish| wish.comes_true(place)).count() > 0 {
+            panic!("asked to panic at {place}");
         }
     }
 }

@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::domain::{ObjectId, chain};
 use crate::points::point;
 use crate::queue::{Delivery, Message, MessageError, QueueName, Receiver};
 use crate::store::landing::{Landed, Landing, Reject, place};
 use crate::store::{Store, StoreError};
+use crate::supervise::{supervise, survive};
 use prepare::Validators;
 
 /// How to process.
@@ -66,9 +67,16 @@ impl Processor {
     /// Receives and lands until `stop`, then finishes what it has begun.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(self.options.concurrency));
-        let mut tasks = JoinSet::new();
+        let tasks = TaskTracker::new();
+        supervise("processor", stop.clone(), || self.receive(&places, &tasks, &stop)).await;
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// Receives and hands out the work until `stop`.
+    async fn receive(self: &Arc<Self>, places: &Arc<Semaphore>, tasks: &TaskTracker, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            let Ok(place) = Arc::clone(places).acquire_owned().await else { break };
             let received = tokio::select! {
                 () = stop.cancelled() => break,
                 received = self.queue.receive(QueueName::Process, RECEIVE, self.options.wait) => received,
@@ -77,9 +85,9 @@ impl Processor {
                 Ok(deliveries) if deliveries.is_empty() => {}
                 Ok(deliveries) => {
                     let all = deliveries.len() >= RECEIVE;
-                    let this = Arc::clone(&self);
+                    let this = Arc::clone(self);
                     tasks.spawn(async move {
-                        this.handle(deliveries).await;
+                        survive("landing", this.handle(deliveries)).await;
                         drop(place);
                     });
                     if !all {
@@ -94,9 +102,7 @@ impl Processor {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
-            while tasks.try_join_next().is_some() {}
         }
-        while tasks.join_next().await.is_some() {}
     }
 
     /// Lands what a set of messages points at, and deletes those that are done with.
@@ -108,11 +114,15 @@ impl Processor {
         for delivery in deliveries {
             match Message::decode(&delivery.body) {
                 Ok(Message::Process { object, .. }) => {
-                    if objects.insert(object)
-                        && let Err(error) = self.land_object(object).await
-                    {
-                        tracing::warn!(object.id = object.0, error = %chain(&error), "landing failed, will try again");
-                        failed.insert(object);
+                    if objects.insert(object) {
+                        match survive("landing", self.land_object(object)).await {
+                            Some(Ok(_)) => {}
+                            Some(Err(error)) => {
+                                tracing::warn!(object.id = object.0, error = %chain(&error), "landing failed, will try again");
+                                failed.insert(object);
+                            }
+                            None => drop(failed.insert(object)),
+                        }
                     }
                     if !failed.contains(&object) {
                         done.push(delivery.receipt);

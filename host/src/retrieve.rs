@@ -7,11 +7,9 @@ mod leases;
 mod slice;
 mod tape;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use metrics::{counter, gauge};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -26,6 +24,7 @@ use crate::points::point;
 use crate::queue::{Bell, Delivery, Message, MessageError, QueueName, Receiver};
 use crate::store::runs::{Claim, Lease};
 use crate::store::{Store, StoreError};
+use crate::supervise::{supervise, survive};
 use leases::{Held, Leases};
 
 /// How to retrieve.
@@ -118,8 +117,15 @@ impl Retriever {
         let heart = tokio::spawn(Arc::clone(&self).beat());
         let places = Arc::new(Semaphore::new(self.options.concurrency));
         let tasks = TaskTracker::new();
+        supervise("retriever", stop.clone(), || self.receive(&places, &tasks, &stop)).await;
+        self.drain(tasks).await;
+        heart.abort();
+    }
+
+    /// Receives and hands out the work until `stop`.
+    async fn receive(self: &Arc<Self>, places: &Arc<Semaphore>, tasks: &TaskTracker, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            let Some(free) = self.free_places(&places, &stop).await else { break };
+            let Some(free) = self.free_places(places, stop).await else { break };
             let received = tokio::select! {
                 () = stop.cancelled() => break,
                 received = self.queue.receive(QueueName::Retrieve, free.len(), self.options.wait) => received,
@@ -142,8 +148,6 @@ impl Retriever {
                 }
             }
         }
-        self.drain(tasks).await;
-        heart.abort();
     }
 
     /// Waits for at least one free place and takes up to ten; none when stopped meanwhile.
@@ -173,10 +177,11 @@ impl Retriever {
         mut spawn: impl FnMut(BoxFuture<'static, ()>) + Send,
     ) {
         point!("receive jobs", after);
-        let decisions = join_all(deliveries.iter().map(|delivery| self.decide(delivery))).await;
+        let decisions = deliveries.iter().map(|delivery| survive("claim", self.decide(delivery)));
+        let decisions = join_all(decisions).await;
         let mut done = Vec::with_capacity(deliveries.len());
         for (delivery, decision) in deliveries.into_iter().zip(decisions) {
-            match decision {
+            match decision.unwrap_or(Decision::Leave) {
                 Decision::Leave => {}
                 Decision::Drop => done.push(delivery.receipt),
                 Decision::Work(claim) => {
@@ -231,14 +236,15 @@ impl Retriever {
     async fn work(&self, claim: Claim, held: Held) {
         gauge!("syncline_runs_in_flight").increment(1.0);
         let lease = claim.lease;
-        let work = AssertUnwindSafe(self.slice(&claim)).catch_unwind();
+        let work = survive("run", self.slice(&claim));
         let end = tokio::select! {
             biased;
             // The lease is gone: whatever this run still did would be refused.
             () = held.lost() => End::Fenced,
-            end = work => end.unwrap_or_else(|_| End::internal(&claim, &self.options)),
+            end = work => end.unwrap_or_else(|| End::internal(&claim, &self.options)),
         };
-        if let Err(error) = self.write_end(&claim, lease, end).await {
+        // Whatever happens to the ending: a lease that nobody works under must not be renewed.
+        if let Some(Err(error)) = survive("end of a run", self.write_end(&claim, lease, end)).await {
             tracing::warn!(run.id = lease.run.0, error = %chain(&error), "could not write how a run ended, the sweep will take it up");
         }
         self.leases.release(lease);
@@ -296,7 +302,7 @@ impl Retriever {
             timer.tick().await;
             // A database may also say nothing at all: deadlines pass meanwhile, and a renewal that took as long as a
             // lease has come too late.
-            let renewal = tokio::time::timeout(self.options.lease, self.renew());
+            let renewal = tokio::time::timeout(self.options.lease, survive("heartbeat", self.renew()));
             tokio::pin!(renewal);
             loop {
                 tokio::select! {
@@ -304,6 +310,7 @@ impl Retriever {
                     () = tokio::time::sleep(self.options.heartbeat) => self.expire(),
                 }
             }
+            self.expire();
         }
     }
 

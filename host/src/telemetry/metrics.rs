@@ -49,6 +49,7 @@ metrics! {
     Counter GUEST_TRAPS = "syncline_guest_traps_total", Count, "Connector calls stopped by a fault, by `kind`";
     Histogram COMPONENT_COMPILE = "syncline_component_compile_seconds", Seconds, "Compiling a connector";
     Counter DB_RETRIES = "syncline_db_tx_retries_total", Count, "Transactions repeated, by `sqlstate`";
+    Counter PANICS = "syncline_panics_total", Count, "Faults of the host itself, by `part`";
 }
 
 /// Buckets of durations: a millisecond to an hour.
