@@ -1,5 +1,6 @@
 //! The composition root: builds every collaborator from the configuration, starts the roles, stops them in order.
 
+mod clock;
 pub mod keepers;
 pub mod machine;
 mod settings;
@@ -251,6 +252,9 @@ pub async fn run(
     let store = patiently("the database", start, &api, &stop, StoreError::is_transient, open);
     let Some(store) = store.await? else { return Ok(()) };
     warn_of_connections(config.store.max_connections, &store).await;
+    let (clocks, stopped) = (store.clone(), stop.clone());
+    let clocks = move || clock::watch(clocks.clone(), stopped.clone());
+    tasks.spawn(supervise("clock", stop.clone(), clocks));
     let bell = Arc::new(Bell::default());
     let queues = patiently("the queue", start, &api, &stop, sqs::may_come_back, || queues(&config, &store, &bell));
     let Some(queues) = queues.await? else { return Ok(()) };

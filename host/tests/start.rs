@@ -152,6 +152,24 @@ fn a_host_takes_as_many_descriptors_as_it_may_and_says_where_they_can_be_too_few
     assert!(said.contains("\"code\":\"descriptors\",\"allowed\":256,\"needed\":529"), "{said}");
 }
 
+#[test]
+fn a_host_tells_how_far_its_clock_and_the_databases_are_apart() {
+    let mut host = Host::start(&[], &[]);
+    host.wait_for("syncline is running");
+    let started = Instant::now();
+    loop {
+        let metrics = host.get("/metrics");
+        let drift = metrics.lines().find_map(|line| line.strip_prefix("syncline_clock_drift_seconds "));
+        if let Some(drift) = drift {
+            assert!(drift.parse::<f64>().unwrap().abs() < 1.0, "{drift}");
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "{metrics}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(!host.said().contains("clock-drift"), "{}", host.said());
+}
+
 #[tokio::test]
 async fn a_host_that_is_to_have_more_connections_than_the_server_has_says_so_and_runs() {
     let server = std::env::var("SYNCLINE_TEST_POSTGRES")

@@ -50,6 +50,7 @@ metrics! {
     Histogram COMPONENT_COMPILE = "syncline_component_compile_seconds", Seconds, "Compiling a connector";
     Counter DB_RETRIES = "syncline_db_tx_retries_total", Count, "Transactions repeated, by `sqlstate`";
     Counter PANICS = "syncline_panics_total", Count, "Faults of the host itself, by `part`";
+    Gauge CLOCK_DRIFT = "syncline_clock_drift_seconds", Seconds, "How far the database's clock is ahead of this host's";
 }
 
 /// Buckets of durations: a millisecond to an hour.
