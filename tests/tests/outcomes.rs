@@ -119,6 +119,32 @@ async fn a_provider_that_fails_midway_leaves_a_partial_run_and_goes_on_behind_it
     assert!(found.is_clean(), "{found:#?}");
 }
 
+async fn a_provider_that_keeps_failing_is_left_alone_and_read_when_it_is_back(backend: Backend) {
+    let mut options = options(backend);
+    options.objects = vec!["contacts"];
+    let rig = Rig::start(&options).await.unwrap();
+    rig.fakes.reset_stats();
+    rig.fakes.inject(Fault::new(status(502, None), 1_000));
+    // Longer than the pauses between runs, so that some fall into it.
+    let wait = ["WAIT", "MAX_WAIT"].map(|key| (format!("SYNCLINE__EGRESS__BREAKER_{key}"), "6s".to_owned()));
+    let _host = rig.host_with("only", "", &wait.each_ref().map(|(key, value)| (key.as_str(), value.clone()))).unwrap();
+    rig.wait("a run that may not ask", soon(), async || {
+        let left_alone = |text: &str| text.contains("api.hubapi.com keeps failing and is left alone since ");
+        Ok(rig.ended_runs("contacts").await?.iter().any(|run| {
+            run.error_class.as_deref() == Some("unavailable") && run.error_message.as_deref().is_some_and(left_alone)
+        }))
+    })
+    .await
+    .unwrap();
+    let asked: u64 = rig.fakes.stats().total().statuses.values().sum();
+    assert!((5..=7).contains(&asked), "{asked} requests to a provider that is down");
+    rig.fakes.clear_faults();
+    rig.wait("the first sync", soon(), async || Ok(rig.object("contacts").await?.synced_at.is_some())).await.unwrap();
+    rig.settle(Duration::from_secs(60)).await.unwrap();
+    let found = rig.compare().await.unwrap();
+    assert!(found.is_clean(), "{found:#?}");
+}
+
 async fn answers_that_make_no_sense_fail_the_run_and_nothing_lands_of_them(backend: Backend) {
     let mut options = options(backend);
     options.objects = vec!["contacts"];
@@ -140,5 +166,6 @@ on_both_footings! {
     refused_credentials_stop_the_integration_until_they_change,
     a_forbidden_object_does_not_stop_its_siblings,
     a_provider_that_fails_midway_leaves_a_partial_run_and_goes_on_behind_it,
+    a_provider_that_keeps_failing_is_left_alone_and_read_when_it_is_back,
     answers_that_make_no_sense_fail_the_run_and_nothing_lands_of_them,
 }
