@@ -15,6 +15,9 @@ use super::{locked, schema::Provider};
 /// A request that was on its way before the 429 could arrive is no violation.
 const GRACE_MS: i64 = 50;
 
+/// Most requests that are written down because they came while a wait held.
+const KEPT: usize = 10_000;
+
 /// Counts of one tenant, or of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -33,11 +36,35 @@ pub struct Counts {
     pub early: u64,
 }
 
+/// A request that came while its account had been told to wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Early {
+    /// Where.
+    pub provider: Provider,
+    /// Whose.
+    pub tenant: String,
+    /// When it came.
+    pub at_ms: i64,
+    /// When the answer had left that was the first to tell of a wait which still held.
+    pub told_ms: i64,
+    /// Until when that wait held.
+    pub until_ms: i64,
+}
+
+impl Early {
+    /// How long the client had known by then, the way of the answer and that of the request included.
+    pub fn known_ms(&self) -> i64 {
+        self.at_ms - self.told_ms
+    }
+}
+
 /// A copy of all counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// By tenant; requests without a valid credential are under the empty name.
     pub tenants: BTreeMap<String, Counts>,
+    /// Every request that came while a wait held, those that were on their way already included.
+    pub early: Vec<Early>,
     /// The most requests that were in flight at once.
     pub peak_concurrency: u64,
 }
@@ -57,11 +84,15 @@ impl Snapshot {
     }
 }
 
+/// When a client was told to wait, and until when.
+type Wait = (i64, i64);
+
 #[derive(Debug, Default)]
 struct Ledger {
     tenants: BTreeMap<String, Counts>,
-    /// By provider, tenant and scope: when the client was told to wait, and until when.
-    waits: BTreeMap<(Provider, String, &'static str), (i64, i64)>,
+    /// By provider, tenant and scope. A shorter wait does not end a longer one.
+    waits: BTreeMap<(Provider, String, &'static str), Vec<Wait>>,
+    early: Vec<Early>,
 }
 
 /// The counters.
@@ -93,13 +124,23 @@ impl Stats {
     /// Counts a request, and whether it came too early.
     pub fn request(&self, provider: Provider, tenant: &str, kind: &str, scope: &'static str, now: i64) {
         let mut ledger = locked(&self.ledger);
-        let early = ["all", scope].into_iter().any(|scope| {
-            let wait = ledger.waits.get(&(provider, tenant.to_owned(), scope));
-            wait.is_some_and(|(told, until)| told + GRACE_MS < now && now < *until)
+        let waits = ["all", scope].into_iter().filter_map(|scope| {
+            let waits = ledger.waits.get(&(provider, tenant.to_owned(), scope))?;
+            waits.iter().filter(|(_, until)| now < *until).min().copied()
+        });
+        let early = waits.min().map(|(told_ms, until_ms)| Early {
+            provider,
+            tenant: tenant.to_owned(),
+            at_ms: now,
+            told_ms,
+            until_ms,
         });
         let counts = ledger.tenants.entry(tenant.to_owned()).or_default();
         *counts.requests.entry(kind.to_owned()).or_default() += 1;
-        counts.early += u64::from(early);
+        counts.early += u64::from(early.as_ref().is_some_and(|early| early.known_ms() > GRACE_MS));
+        if ledger.early.len() < KEPT {
+            ledger.early.extend(early);
+        }
     }
 
     /// Counts an answer.
@@ -111,7 +152,9 @@ impl Stats {
     /// Notes that the client was told to wait.
     pub fn limited(&self, provider: Provider, tenant: &str, scope: &'static str, now: i64, wait_ms: i64) {
         let mut ledger = locked(&self.ledger);
-        ledger.waits.insert((provider, tenant.to_owned(), scope), (now, now + wait_ms));
+        let waits = ledger.waits.entry((provider, tenant.to_owned(), scope)).or_default();
+        waits.retain(|(_, until)| now < *until);
+        waits.push((now, now + wait_ms));
         ledger.tenants.entry(tenant.to_owned()).or_default().limited += 1;
     }
 
@@ -127,13 +170,16 @@ impl Stats {
 
     /// A copy of the counts.
     pub fn snapshot(&self) -> Snapshot {
-        let tenants = locked(&self.ledger).tenants.clone();
-        Snapshot { tenants, peak_concurrency: self.peak.load(Ordering::Relaxed) }
+        let ledger = locked(&self.ledger);
+        let (tenants, early) = (ledger.tenants.clone(), ledger.early.clone());
+        Snapshot { tenants, early, peak_concurrency: self.peak.load(Ordering::Relaxed) }
     }
 
     /// Starts counting anew. Waits that clients were told stay in force.
     pub fn reset(&self) {
-        locked(&self.ledger).tenants.clear();
+        let mut ledger = locked(&self.ledger);
+        ledger.tenants.clear();
+        ledger.early.clear();
         self.peak.store(self.flying.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
@@ -174,6 +220,21 @@ mod tests {
         stats.limited(Provider::Pipedrive, "a", "all", 5_000, 100);
         stats.request(Provider::HubSpot, "a", "hubspot.list", "all", 6_000);
         assert_eq!(stats.snapshot().total().early, 1, "HubSpot's wait is as long as before");
+    }
+
+    #[test]
+    fn a_request_is_written_down_with_the_first_wait_that_still_holds() {
+        let stats = Stats::default();
+        stats.limited(Provider::HubSpot, "a", "all", 1_000, 5_000);
+        stats.limited(Provider::HubSpot, "a", "all", 2_000, 1_000);
+        stats.limited(Provider::HubSpot, "a", "all", 2_500, 5_000);
+        for at in [2_510, 5_999, 6_000, 7_500] {
+            stats.request(Provider::HubSpot, "a", "hubspot.list", "all", at);
+        }
+        let early = stats.snapshot().early;
+        let known: Vec<_> = early.iter().map(|early| (early.at_ms, early.known_ms(), early.until_ms)).collect();
+        assert_eq!(known, [(2_510, 1_510, 6_000), (5_999, 4_999, 6_000), (6_000, 3_500, 7_500)]);
+        assert_eq!(stats.snapshot().total().early, 3);
     }
 
     #[test]
