@@ -83,14 +83,14 @@ impl CredentialStore for Keeper {
 
 #[async_trait]
 impl PauseStore for Keeper {
-    async fn pause_until(&self, integration: IntegrationId, unix_ms: i64) {
-        if let Err(error) = self.store.pause_until(integration, unix_ms).await {
+    async fn pause(&self, integration: IntegrationId, lasts: Duration) {
+        if let Err(error) = self.store.pause(integration, lasts).await {
             tracing::warn!(integration.id = integration.0, error = %chain(&error), "could not keep a provider's pause");
         }
     }
 
-    async fn paused_until(&self, integration: IntegrationId) -> Option<i64> {
-        self.store.paused_until(integration).await.unwrap_or_else(|error| {
+    async fn pause_left(&self, integration: IntegrationId) -> Option<Duration> {
+        self.store.pause_left(integration).await.unwrap_or_else(|error| {
             tracing::warn!(integration.id = integration.0, error = %chain(&error), "could not read a provider's pause");
             None
         })

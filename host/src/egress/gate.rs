@@ -1,6 +1,7 @@
 //! The gate of a process: opens a session for each run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -124,7 +125,13 @@ impl Gate {
         Self { config: Arc::new(config), operator, wire, credentials, pauses, lanes: Lanes::default() }
     }
 
-    /// Opens the way out for one run: reads the credentials and any pause that another host was told to make.
+    /// The longest pause that a request waits for; a longer one ends it.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        self.config.limits.max_inline_wait
+    }
+
+    /// Opens the way out for one run: reads the credentials.
     ///
     /// # Errors
     /// If configuration, scheme or credentials do not fit; see [`OpenError`].
@@ -146,9 +153,6 @@ impl Gate {
         let credentials = lane.ring.reload().await?;
         if let Some(scheme) = scheme {
             require(&scheme.kind, oauth, &credentials)?;
-        }
-        if let Some(until) = self.pauses.paused_until(spec.integration).await {
-            lane.pace.pause_until(until);
         }
         let keys = Keys {
             ring: Arc::clone(&lane.ring),

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,34 +15,39 @@ use tokio::time::{Instant, sleep};
 
 use crate::domain::{IntegrationId, RateHint};
 
-/// Keeps pauses that providers asked for, for all hosts. An implementation that fails reports that itself: a pause that
-/// is not kept costs a refused request, not data.
+/// How old what is known of the pauses of other hosts may be: a request that comes later asks before it goes out.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Keeps pauses that providers asked for, for all hosts, by one clock. An implementation that fails reports that itself: a
+/// pause that is not kept costs a refused request, not data.
 #[async_trait]
 pub trait PauseStore: Send + Sync {
-    /// No request of the integration is to be sent before this time, in unix milliseconds. An earlier time than the
-    /// one already kept changes nothing.
-    async fn pause_until(&self, integration: IntegrationId, unix_ms: i64);
+    /// No request of the integration is to be sent for so long. A pause that ends before the one already kept changes
+    /// nothing.
+    async fn pause(&self, integration: IntegrationId, lasts: Duration);
 
-    /// Until when, in unix milliseconds; `None` if there is no pause.
-    async fn paused_until(&self, integration: IntegrationId) -> Option<i64>;
+    /// What is left of the pause; `None` if there is none.
+    async fn pause_left(&self, integration: IntegrationId) -> Option<Duration>;
 }
 
 /// Pauses in memory, for tests and for trying out a connector.
 #[derive(Debug, Default)]
 pub struct MemoryPauses {
-    until: Mutex<HashMap<IntegrationId, i64>>,
+    until: Mutex<HashMap<IntegrationId, Instant>>,
 }
 
 #[async_trait]
 impl PauseStore for MemoryPauses {
-    async fn pause_until(&self, integration: IntegrationId, unix_ms: i64) {
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = until.entry(integration).or_insert(unix_ms);
-        *kept = unix_ms.max(*kept);
+    async fn pause(&self, integration: IntegrationId, lasts: Duration) {
+        let end = Instant::now() + lasts;
+        let mut until = locked(&self.until);
+        let kept = until.entry(integration).or_insert(end);
+        *kept = end.max(*kept);
     }
 
-    async fn paused_until(&self, integration: IntegrationId) -> Option<i64> {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner).get(&integration).copied()
+    async fn pause_left(&self, integration: IntegrationId) -> Option<Duration> {
+        let until = locked(&self.until).get(&integration).copied();
+        until.and_then(left)
     }
 }
 
@@ -54,7 +58,8 @@ pub(super) struct Pace {
     /// Whoever holds this waits for the bucket: requests go out in the order in which they came.
     turn: tokio::sync::Mutex<()>,
     permits: Semaphore,
-    paused_until: AtomicI64,
+    paused_until: Mutex<Option<Instant>>,
+    looked_at: Mutex<Option<Instant>>,
 }
 
 /// A wait that is longer than a request should take: seconds, rounded up.
@@ -69,7 +74,8 @@ impl Pace {
             clock: DefaultClock::default(),
             turn: tokio::sync::Mutex::default(),
             permits: Semaphore::new(concurrency.clamp(1, 1024) as usize),
-            paused_until: AtomicI64::new(0),
+            paused_until: Mutex::default(),
+            looked_at: Mutex::default(),
         }
     }
 
@@ -97,15 +103,34 @@ impl Pace {
         }
     }
 
-    /// No request before this time.
-    pub(super) fn pause_until(&self, unix_ms: i64) {
-        self.paused_until.fetch_max(unix_ms, Ordering::Relaxed);
+    /// No request for so long.
+    pub(super) fn pause(&self, lasts: Duration) {
+        let end = Some(Instant::now() + lasts);
+        let mut until = locked(&self.paused_until);
+        *until = end.max(*until);
     }
 
     fn pause_left(&self) -> Option<Duration> {
-        let left = self.paused_until.load(Ordering::Relaxed).saturating_sub(now_ms());
-        u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis)
+        locked(&self.paused_until).and_then(left)
     }
+
+    /// Whether it is time to ask for the pauses of other hosts. Of all requests at once, one is told so.
+    pub(super) fn is_out_of_date(&self) -> bool {
+        let mut looked_at = locked(&self.looked_at);
+        let old = looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY);
+        if old {
+            *looked_at = Some(Instant::now());
+        }
+        old
+    }
+}
+
+fn left(until: Instant) -> Option<Duration> {
+    Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A bucket that never lets more than the published number through in any window, bursts included: with a burst of `b`,
@@ -192,13 +217,13 @@ mod tests {
     #[tokio::test]
     async fn a_long_wait_is_refused_at_once_and_a_short_one_is_waited_for() {
         let pace = Pace::new(RateHint { requests: 100, per_seconds: 1, concurrency: 0 }, 4);
-        pace.pause_until(now_ms() + 60_000);
+        pace.pause(Duration::from_secs(60));
         let start = std::time::Instant::now();
         assert!(matches!(pace.admit(Duration::from_secs(5)).await, Err(TooLong(59 | 60))));
         assert!(start.elapsed() < Duration::from_secs(1));
 
         let pace = Pace::new(RateHint { requests: 100, per_seconds: 1, concurrency: 0 }, 4);
-        pace.pause_until(now_ms() + 200);
+        pace.pause(Duration::from_millis(200));
         assert!(pace.admit(Duration::from_secs(5)).await.unwrap() >= Duration::from_millis(150));
     }
 }

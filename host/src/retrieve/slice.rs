@@ -60,7 +60,8 @@ impl Retriever {
             );
             return end(claim, options, Outcome::Quarantined { message }, 0, String::new());
         }
-        if claim.paused_for_ms > 0 {
+        // A shorter one is waited for at the gate.
+        if Duration::from_millis(claim.paused_for_ms.unsigned_abs()) > self.gate.longest_wait() {
             let outcome = Outcome::RateLimited { retry_after_ms: Some(claim.paused_for_ms) };
             return end(claim, options, outcome, 0, String::new());
         }
@@ -289,11 +290,10 @@ impl Work<'_> {
         let error = self.scrub(error);
         match classify(error, self.claim.pages > 0 || self.pages > 0) {
             Verdict::End(outcome) => {
-                if let Outcome::RateLimited { retry_after_ms: Some(pause) } = outcome
-                    && let Ok(now) = self.retriever.store.now_ms().await
-                {
+                if let Outcome::RateLimited { retry_after_ms: Some(pause) } = outcome {
                     // Other hosts, and other objects of the integration, are not to find out by themselves.
-                    let _ = self.retriever.store.pause_until(self.claim.integration, now + pause).await;
+                    let pause = Duration::from_millis(u64::try_from(pause).unwrap_or(0));
+                    let _ = self.retriever.store.pause(self.claim.integration, pause).await;
                 }
                 Some(self.end(outcome))
             }

@@ -123,26 +123,35 @@ impl Store {
         })
     }
 
-    /// Keeps a pause that the provider asked for; an earlier one than is kept already changes nothing.
+    /// Keeps a pause that the provider asked for, from now on; one that ends before what is kept already changes nothing.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn pause_until(&self, integration: IntegrationId, unix_ms: i64) -> Result<(), StoreError> {
-        let pause = sql!("UPDATE integrations SET paused_until = $2 WHERE id = $1 AND paused_until < $2");
+    pub async fn pause(&self, integration: IntegrationId, lasts: Duration) -> Result<(), StoreError> {
+        let pause = sql!(
+            "UPDATE integrations SET paused_until = ",
+            now,
+            " + $2 WHERE id = $1 AND paused_until < ",
+            now,
+            " + $2"
+        );
         write!(self, "keep a pause", |tx, sql| {
-            sqlx::query(sql(pause)).bind(integration.0).bind(unix_ms).execute(&mut *tx).await.during("keep a pause")?;
+            let lasts = millis(lasts);
+            sqlx::query(sql(pause)).bind(integration.0).bind(lasts).execute(&mut *tx).await.during("keep a pause")?;
             Ok(())
         })
     }
 
-    /// Until when the provider asked to pause, unix milliseconds; none if it did not or that time has passed.
+    /// What is left of the pause that the provider asked for; none if it did not or it is over.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn paused_until(&self, integration: IntegrationId) -> Result<Option<i64>, StoreError> {
-        let until = sql!("SELECT paused_until FROM integrations WHERE id = $1 AND paused_until > ", now);
-        read!(self, |db, sql| {
-            sqlx::query_scalar(sql(until)).bind(integration.0).fetch_optional(db).await.during("read a pause")
-        })
+    pub async fn pause_left(&self, integration: IntegrationId) -> Result<Option<Duration>, StoreError> {
+        let left =
+            sql!("SELECT paused_until - ", now, " FROM integrations WHERE id = $1 AND paused_until > ", now_once);
+        let left: Option<i64> = read!(self, |db, sql| {
+            sqlx::query_scalar(sql(left)).bind(integration.0).fetch_optional(db).await.during("read a pause")?
+        });
+        Ok(left.and_then(|left| u64::try_from(left).ok()).map(Duration::from_millis))
     }
 }

@@ -146,7 +146,7 @@ async fn a_claim_is_counted_before_the_work_begins(db: Db) {
 async fn a_provider_pause_shows_in_the_claim(db: Db) {
     let object = db.one_object().await;
     let integration = syncline::domain::IntegrationId(db.row(object).await.integration_id);
-    db.pause_until(integration, db.now_ms().await.unwrap() + 60_000).await.unwrap();
+    db.pause(integration, Duration::from_secs(60)).await.unwrap();
     let claim = db.start(object).await;
     assert!((50_000..=60_000).contains(&claim.paused_for_ms), "{}", claim.paused_for_ms);
 }

@@ -62,24 +62,27 @@ async fn an_object_stays_paused_when_its_integration_is_resumed(db: Db) {
 async fn the_pause_a_provider_asked_for_only_grows_and_passes_by_itself(db: Db) {
     let object = db.one_object().await;
     let integration = IntegrationId(db.row(object).await.integration_id);
-    assert_eq!(db.paused_until(integration).await.unwrap(), None);
-    let until = db.now_ms().await.unwrap() + 60_000;
-    db.pause_until(integration, until).await.unwrap();
-    db.pause_until(integration, until - 30_000).await.unwrap();
-    assert_eq!(db.paused_until(integration).await.unwrap(), Some(until));
+    let (half_a_minute, minute) = (Duration::from_secs(30), Duration::from_secs(60));
+    assert_eq!(db.pause_left(integration).await.unwrap(), None);
+    db.pause(integration, minute).await.unwrap();
+    let until = db.number("SELECT paused_until FROM integrations").await;
+    db.pause(integration, half_a_minute).await.unwrap();
+    assert_eq!(db.number("SELECT paused_until FROM integrations").await, until);
+    let left = db.pause_left(integration).await.unwrap().unwrap();
+    assert!(left > half_a_minute && left <= minute, "{left:?}");
     assert_eq!(db.overview().await.unwrap().rate_limited, 1);
-    db.pause_until(integration, until + 1).await.unwrap();
-    assert_eq!(db.paused_until(integration).await.unwrap(), Some(until + 1));
-    db.pass(Duration::from_secs(61)).await;
-    assert_eq!(db.paused_until(integration).await.unwrap(), None);
+    db.pause(integration, minute * 2).await.unwrap();
+    assert!(db.pause_left(integration).await.unwrap().unwrap() > minute);
+    db.pass(minute * 2).await;
+    assert_eq!(db.pause_left(integration).await.unwrap(), None);
 }
 
 async fn resuming_an_integration_ends_the_providers_pause(db: Db) {
     let object = db.one_object().await;
     let integration = IntegrationId(db.row(object).await.integration_id);
-    db.pause_until(integration, db.now_ms().await.unwrap() + 60_000).await.unwrap();
+    db.pause(integration, Duration::from_secs(60)).await.unwrap();
     db.set_integration_paused(integration, false, None).await.unwrap();
-    assert_eq!(db.paused_until(integration).await.unwrap(), None);
+    assert_eq!(db.pause_left(integration).await.unwrap(), None);
 }
 
 async fn a_pause_and_a_claim_never_both_win(db: Db) {

@@ -92,7 +92,26 @@ async fn a_long_pause_ends_the_request_and_holds_on_this_and_every_other_host() 
     }
     assert_eq!(stub.asked().len(), 1, "nothing is sent before the pause is over");
     assert!(start.elapsed() < Duration::from_secs(3), "nobody waits");
-    assert!(world.pauses.paused_until(INTEGRATION).await.is_some());
+    assert!(world.pauses.pause_left(INTEGRATION).await.is_some());
+}
+
+#[tokio::test]
+async fn a_short_pause_holds_on_another_host_in_the_middle_of_its_run() {
+    let stub = Stub::start(|asked| match asked.nth {
+        1 => reply(429, &[("retry-after", "1")], ""),
+        _ => reply(200, &[], ""),
+    })
+    .await;
+    let world = World::bearer().route("api.acme.test", &stub);
+    let (told, other) = (world.session().await, world.session().await);
+    assert_eq!(other.send(get(URL)).await.unwrap().status, 200);
+    let told = tokio::spawn(async move { told.send(get(URL)).await });
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    let start = Instant::now();
+    assert_eq!(other.send(get(URL)).await.unwrap().status, 200);
+    assert!(start.elapsed() >= Duration::from_millis(700), "{:?}", start.elapsed());
+    assert_eq!(told.await.unwrap().unwrap().status, 200);
+    assert_eq!(stub.asked().len(), 4);
 }
 
 #[tokio::test]
