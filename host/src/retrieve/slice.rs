@@ -225,9 +225,8 @@ impl Work<'_> {
                 let message = format!("used {} ms of CPU in one slice", self.cpu.as_millis());
                 return self.end(Outcome::Failed { class: FaultKind::Cpu.as_str().to_owned(), message });
             }
-            if self.pages.is_multiple_of(8)
-                && self.retriever.store.unlanded_bytes().await.is_ok_and(|bytes| bytes > options.unlanded_bytes)
-            {
+            // Before every page: each run in flight goes beyond the bound by one at most.
+            if self.retriever.store.unlanded_bytes().await.is_ok_and(|bytes| bytes > options.unlanded_bytes) {
                 return End::GiveBack { delay: BACK_PRESSURE, slice: true, reason: "landing has to catch up" };
             }
         }
