@@ -58,6 +58,14 @@ pub fn spread(object: ObjectId, interval: Duration) -> Duration {
     interval.mul_f64(share)
 }
 
+/// The share of its interval after which an object is due again when it was read: all of it, but its own one after the
+/// first time.
+#[must_use]
+pub fn interval_share(object: ObjectId, first: bool) -> f64 {
+    // The same share of whatever the interval is when it is applied.
+    if first { spread(object, Duration::from_secs(1)).as_secs_f64() } else { 1.0 }
+}
+
 /// The start of the throttle window that `now_ms` falls into.
 #[must_use]
 pub fn window_start_ms(now_ms: i64, throttle: Duration) -> i64 {

@@ -9,7 +9,7 @@ use super::tape::Tape;
 use super::{End, RetrieveOptions, Retriever};
 use crate::connector::{CallContext, Connector, GuestLog, Pin, ResolveError};
 use crate::domain::outcome::Verdict;
-use crate::domain::schedule::{backoff, spread};
+use crate::domain::schedule::{backoff, interval_share};
 use crate::domain::{
     CallError, Cursor, DeleteMode, Digest, FaultKind, Outcome, Page, Progress, ProviderError, batch, classify,
 };
@@ -405,11 +405,6 @@ fn end(claim: &Claim, options: &RetrieveOptions, outcome: Outcome, requests: i64
             (fails, if broken && fails >= BROKEN_AFTER { SELDOM } else { jittered(fails) })
         }
     };
-    let interval_share = if claim.synced || !options.spread {
-        1.0
-    } else {
-        // The same share of whatever the interval is when the statement runs.
-        spread(claim.lease.object, Duration::from_secs(1)).as_secs_f64()
-    };
+    let interval_share = interval_share(claim.lease.object, options.spread && !claim.synced);
     End::Finish(Box::new(Finish { outcome, interval_share, due_in, fails, requests, guest_log }))
 }

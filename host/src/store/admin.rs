@@ -9,6 +9,7 @@ pub use rows::{CustomerRow, IntegrationRow, NewIntegration, ObjectFilter, Object
 use super::credentials::{PUT_FIELD, SealedField};
 use super::error::During as _;
 use super::outbox::millis;
+use super::schedule::RING_RUNS;
 use super::sql::{Sql, id_list, sql};
 use super::{Store, StoreError, read, write};
 use crate::domain::schedule::DEFAULT_INTERVAL;
@@ -269,7 +270,7 @@ impl Store {
     }
 
     /// "Sync now": makes objects due. The throttle window still counts unless `force`; an object that is running runs
-    /// again when it is done.
+    /// again when it is done. A run that dispatch has put off begins now.
     ///
     /// # Errors
     /// When the database fails.
@@ -285,6 +286,16 @@ impl Store {
              WHERE id IN ",
             ids("$1")
         );
+        // One that waits because a connector or a provider said so has been claimed before.
+        let hurry = sql!(
+            "UPDATE runs SET not_before = ",
+            now,
+            " WHERE state = 'dispatched' AND claims = 0 AND not_before > ",
+            now,
+            " AND object_id IN ",
+            ids("$1"),
+            " RETURNING id"
+        );
         let list = id_list(objects.iter().map(|id| id.0));
         write!(self, "trigger objects", |tx, sql| {
             let done = sqlx::query(sql(trigger))
@@ -294,17 +305,36 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .during("trigger objects")?;
+            let runs: Vec<i64> =
+                sqlx::query_scalar(sql(hurry)).bind(&list).fetch_all(&mut *tx).await.during("trigger objects")?;
+            if !runs.is_empty() {
+                sqlx::query(sql(RING_RUNS))
+                    .bind(id_list(runs))
+                    .bind(0_i64)
+                    .execute(&mut *tx)
+                    .await
+                    .during("trigger objects")?;
+            }
             Ok(done.rows_affected())
         })
     }
 
     /// Stops or resumes the scheduling of objects. What is dispatched and not yet running is cancelled; what is running
-    /// ends its slice. Resuming also lifts a quarantine.
+    /// ends its slice. Resuming also lifts a quarantine; what should have run meanwhile is due now.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn set_paused(&self, objects: &[ObjectId], paused: bool, reason: Option<&str>) -> Result<(), StoreError> {
-        let set = sql!("UPDATE objects SET state = $2, state_reason = $3, attempts = 0 WHERE id IN ", ids("$1"));
+        let set = sql!(
+            "UPDATE objects SET state = $2, state_reason = $3, attempts = 0,
+                    due_at = CASE WHEN $2 = 'active' THEN ",
+            greatest,
+            "(due_at, ",
+            now,
+            ") ELSE due_at END
+             WHERE id IN ",
+            ids("$1")
+        );
         let list = id_list(objects.iter().map(|id| id.0));
         write!(self, "pause or resume objects", |tx, sql| {
             sqlx::query(sql(set))
@@ -326,7 +356,8 @@ impl Store {
         })
     }
 
-    /// Stops or resumes a whole integration. Resuming one that needed credentials makes its objects due at once.
+    /// Stops or resumes a whole integration. Resuming one that needed credentials makes its objects due at once, any other
+    /// those that should have run meanwhile.
     ///
     /// # Errors
     /// When the database fails.
@@ -339,9 +370,14 @@ impl Store {
         let set = sql!("UPDATE integrations SET state = $2, state_reason = $3, paused_until = 0 WHERE id = $1");
         let hold = sql!(
             "UPDATE objects SET held = $2,
-                    due_at = CASE WHEN $2 = 0 AND last_outcome = 'needs-auth' THEN ",
+                    due_at = CASE WHEN $2 = 1 THEN due_at
+                                  WHEN last_outcome = 'needs-auth' THEN ",
             now,
-            " ELSE due_at END
+            " ELSE ",
+            greatest,
+            "(due_at, ",
+            now,
+            ") END
              WHERE integration_id = $1"
         );
         let objects = sql!("SELECT id FROM objects WHERE integration_id = $1");

@@ -31,12 +31,15 @@ pub struct Swept {
     pub reprocessed: u64,
 }
 
-/// Picks what is due and dispatches it, on Postgres in one statement.
+/// Picks what is due and dispatches it, on Postgres in one statement. What is overdue by more than an interval was left
+/// lying by all schedulers, with much else: its run is there at once, but its time comes later, see `put_off`.
 const DISPATCH: Sql = sql!(
     "WITH due AS (
         SELECT o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ",
     now_once,
-    " AS now
+    " AS now, ",
+    put_off("$2"),
+    " AS put_off
         FROM objects o
         WHERE o.active = 0 AND o.state = 'active' AND o.held = 0 AND o.due_at <= ",
     now_once,
@@ -53,7 +56,7 @@ const DISPATCH: Sql = sql!(
     ), run AS (
         INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
         SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
-               CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
+               CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now + put_off
         FROM due ORDER BY due_at
         RETURNING id, object_id
     ), turns AS (
@@ -64,7 +67,7 @@ const DISPATCH: Sql = sql!(
     INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
     SELECT 'retrieve', 'r' || run.id,
            '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || run.id || ',\"object\":' || d.id || '}', d.customer_id,
-           t.turn + $3 * row_number() OVER (PARTITION BY d.customer_id ORDER BY d.due_at), d.now
+           t.turn + $3 * row_number() OVER (PARTITION BY d.customer_id ORDER BY d.due_at), d.now + d.put_off
     FROM run JOIN due d ON d.id = run.object_id JOIN turns t ON t.customer_id = d.customer_id"
 );
 
@@ -82,10 +85,12 @@ const LOOK: Sql = sql!(
 const DISPATCH_RUNS: Sql = sql!(
     "INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
      SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
-            CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now
+            CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now + put_off
      FROM (SELECT id, due_at, dispatched_at, requested, ",
     now,
-    " AS now FROM objects
+    " AS now, ",
+    put_off("$2"),
+    " AS put_off FROM objects
            WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
     now_once,
     "
@@ -105,7 +110,8 @@ const EXPIRED: Sql = sql!(
 
 impl Store {
     /// Claims up to `limit` due objects and dispatches a retrieve job for each, in one transaction: a run, and a
-    /// message in the outbox. Objects that were dispatched within the throttle window are passed over. Any number of
+    /// message in the outbox. Objects that were dispatched within the throttle window are passed over. After an outage the
+    /// runs of what is overdue by more than an interval may be claimed one after the other, not all at once. Any number of
     /// schedulers may call this at once. Answers with how many were dispatched; fewer than `limit` means no more are due.
     ///
     /// # Errors
@@ -148,7 +154,7 @@ impl Store {
             "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
              SELECT 'retrieve', 'r' || r.id, '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || r.id || ',\"object\":' || o.id || '}',
                     o.customer_id,
-                    t.turn + $2 * row_number() OVER (PARTITION BY o.customer_id ORDER BY o.due_at), r.dispatched_at
+                    t.turn + $2 * row_number() OVER (PARTITION BY o.customer_id ORDER BY o.due_at), r.not_before
              FROM runs r JOIN objects o ON o.id = r.object_id JOIN (SELECT c.customer_id, ",
             turn("c.customer_id"),
             " AS turn FROM (SELECT DISTINCT o.customer_id FROM runs r JOIN objects o ON o.id = r.object_id

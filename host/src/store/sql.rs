@@ -7,7 +7,10 @@
 //! column as text), `ids(n)` (the integers of a bound JSON array), `texts(n)` (its texts), `each(n)` (the keys and values of a bound JSON object),
 //! `int(expr)` (an integer), `greatest` (the function that answers with the largest of its arguments), `empty_bytes`; and
 //! where in the line of retrieve jobs new ones go, see `TURN` in `store::schedule`: `head` (whose turn it is),
-//! `turn(customer)` (the place behind which the next job of a customer goes).
+//! `turn(customer)` (the place behind which the next job of a customer goes); and `put_off(n)`: how much later, in
+//! milliseconds, the run of a due row of `objects` may begin, the throttle being the parameter `n`. That is nothing, but
+//! after an outage: where a row could have been dispatched a whole interval ago, its share of the interval, or of ten
+//! minutes if that is less. Multiples of the golden ratio are the shares, from row to row: as even as can be.
 
 /// One statement, for both databases.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +125,25 @@ macro_rules! part {
     };
     (sqlite ids($n:literal)) => {
         concat!("(SELECT value FROM json_each(", $n, "))")
+    };
+    (postgres least) => {
+        "LEAST"
+    };
+    (sqlite least) => {
+        "MIN"
+    };
+    ($dialect:ident put_off($throttle:literal)) => {
+        concat!(
+            "CASE WHEN requested = 0 AND synced_at IS NOT NULL AND due_at + effective_interval_ms < ",
+            $crate::store::sql::part!($dialect now_once),
+            " AND dispatched_at + effective_interval_ms + ",
+            $throttle,
+            " < ",
+            $crate::store::sql::part!($dialect now_once),
+            " THEN id % 65536 * 40503 % 65536 * ",
+            $crate::store::sql::part!($dialect least),
+            "(effective_interval_ms, 600000) / 65536 ELSE 0 END"
+        )
     };
 }
 

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use syncline::domain::schedule::interval_share;
 use syncline::domain::{ObjectId, Outcome};
 use syncline::queue::{Message, QueueName};
+use syncline::store::runs::Finish;
 
-use crate::support::{Db, ME, THROTTLE, finish};
+use crate::support::{Db, LEASE, ME, THROTTLE, finish};
 
 on_both!(
     an_object_that_was_never_synced_is_due_at_once,
@@ -17,6 +19,9 @@ on_both!(
     a_request_waits_for_the_end_of_the_throttle_window_unless_it_is_forced,
     a_request_during_a_run_is_kept_until_the_run_is_over,
     an_outage_coalesces_into_one_run_per_object,
+    after_an_outage_the_runs_begin_one_after_the_other_within_ten_minutes,
+    only_what_was_left_lying_for_an_interval_is_put_off,
+    a_thousand_objects_created_together_are_dispatched_apart_after_their_first_sync,
     no_more_than_asked_for_are_dispatched_and_the_longest_due_come_first,
     sixteen_schedulers_dispatch_each_of_ten_thousand_objects_exactly_once,
     a_customer_with_ten_thousand_does_not_keep_the_others_waiting,
@@ -130,7 +135,137 @@ async fn an_outage_coalesces_into_one_run_per_object(db: Db) {
     assert_eq!(db.dispatch().await, 20);
     assert_eq!(db.dispatch().await, 0);
     assert_eq!(db.count("runs WHERE state = 'dispatched'").await, 20);
+    db.pass(TEN_MINUTES).await;
     assert_eq!(db.messages(QueueName::Retrieve).await.len(), 20);
+    assert_eq!(db.dispatch().await, 0);
+}
+
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// The most of these times in a twentieth of a stretch that begins at 0, over what each would have if they lay evenly.
+fn peak_over_mean(times: &[i64], stretch_ms: i64) -> f64 {
+    let mut twentieths = [0_u32; 20];
+    for time in times {
+        twentieths[usize::try_from(time * 20 / stretch_ms).unwrap()] += 1;
+    }
+    f64::from(*twentieths.iter().max().unwrap()) * 20.0 / times.len() as f64
+}
+
+/// How much later than dispatched the runs that nobody has claimed may begin, by object.
+async fn put_off(db: &Db) -> BTreeMap<ObjectId, i64> {
+    let runs = db.texts("SELECT object_id || ' ' || (not_before - dispatched_at) FROM runs WHERE state = 'dispatched'");
+    let pairs = runs.await.into_iter().map(|run| {
+        let (object, later) = run.split_once(' ').unwrap();
+        (ObjectId(object.parse().unwrap()), later.parse().unwrap())
+    });
+    pairs.collect()
+}
+
+/// Makes objects look as if they had been read just now.
+async fn read_just_now(db: &Db) {
+    let now = db.now_ms().await.unwrap();
+    let read = "synced_at = $, dispatched_at = $, due_at = $ + effective_interval_ms".replace('$', &now.to_string());
+    db.execute(&format!("UPDATE objects SET {read}")).await;
+}
+
+async fn after_an_outage_the_runs_begin_one_after_the_other_within_ten_minutes(db: Db) {
+    let seldom = db.crowd("seldom", 1_000).await;
+    let often = db.crowd("often", 1_000).await;
+    db.execute(&format!("UPDATE objects SET effective_interval_ms = 60000 WHERE id >= {}", often[0])).await;
+    read_just_now(&db).await;
+    db.pass(DAY).await;
+    assert_eq!(db.dispatch().await, 2_000, "one run for each object");
+    let later = put_off(&db).await;
+    for (objects, stretch) in [(&seldom, TEN_MINUTES), (&often, Duration::from_secs(60))] {
+        let later: Vec<i64> = objects.iter().map(|object| later[object]).collect();
+        let peak = peak_over_mean(&later, i64::try_from(stretch.as_millis()).unwrap());
+        assert!(peak <= 1.5, "{peak} within {stretch:?}");
+    }
+    // They wait in the outbox, and nothing brings them forward or makes another run of them.
+    let rung = async || db.messages(QueueName::Retrieve).await.len();
+    let mut ready = rung().await;
+    db.sweep(Duration::from_secs(60), 10_000).await.unwrap();
+    assert_eq!(db.dispatch().await, 0);
+    ready += rung().await;
+    assert!(ready < 200, "{ready} of 2,000 begin at once");
+    db.pass(Duration::from_secs(60)).await;
+    ready += rung().await;
+    assert!((1_050..1_300).contains(&ready), "{ready} within a minute, of 1,000 that have one and 1,000 that have ten");
+    db.pass(TEN_MINUTES).await;
+    ready += rung().await;
+    assert_eq!((ready, db.dispatch().await, db.count("runs").await), (2_000, 0, 2_000));
+}
+
+async fn only_what_was_left_lying_for_an_interval_is_put_off(db: Db) {
+    let objects = db.crowd("acme", 7).await;
+    let [lying, asked, forced, late, throttled, resumed, hurried] = objects[..] else { panic!("{objects:?}") };
+    read_just_now(&db).await;
+    db.set_paused(&[resumed], true, None).await.unwrap();
+    db.pass(DAY).await;
+    let never = {
+        let customer = db.customer_of("new").await;
+        db.integration_of(customer, &["contacts"]).await.1[0]
+    };
+    let now = db.now_ms().await.unwrap();
+    let interval = 180 * 60_000;
+    db.trigger(&[asked], THROTTLE, false).await.unwrap();
+    db.trigger(&[forced], THROTTLE, true).await.unwrap();
+    db.set_paused(&[resumed], false, None).await.unwrap();
+    db.execute(&format!("UPDATE objects SET due_at = {} WHERE id = {late}", now - interval + 60_000)).await;
+    db.execute(&format!("UPDATE objects SET dispatched_at = {} WHERE id = {throttled}", now - interval)).await;
+    assert_eq!(db.dispatch().await, 8);
+    let later = put_off(&db).await;
+    for object in [lying, hurried] {
+        assert!(later[&object] > 0, "{object} begins at once: {later:?}");
+        let claim = db.claim_run(db.last_run(object).await.id, object).await;
+        assert!(claim.is_none(), "{object} was claimed before its time");
+    }
+    for object in [asked, forced, late, throttled, resumed, never] {
+        assert_eq!(later[&object], 0, "{object}");
+    }
+
+    // Somebody asks for it meanwhile: it begins now, and once more when it is over, as whatever runs does.
+    let rung = async || db.messages(QueueName::Retrieve).await.into_iter().map(object_of).collect::<HashSet<_>>();
+    assert_eq!(rung().await, [asked, forced, late, throttled, resumed, never].into());
+    db.trigger(&[hurried], THROTTLE, false).await.unwrap();
+    assert_eq!(rung().await, [hurried].into());
+    let claim = db.claim_run(db.last_run(hurried).await.id, hurried).await.unwrap();
+    assert!(db.end(&claim, Outcome::Succeeded).await.due_at <= db.now_ms().await.unwrap());
+    db.pass(TEN_MINUTES).await;
+    assert_eq!(rung().await, [lying].into());
+    assert!(db.claim_run(db.last_run(lying).await.id, lying).await.is_some());
+}
+
+async fn a_thousand_objects_created_together_are_dispatched_apart_after_their_first_sync(db: Db) {
+    const INTERVAL_MS: i64 = 180 * 60_000;
+    let twentieth = Duration::from_millis(INTERVAL_MS.unsigned_abs() / 20);
+    let sync = async || {
+        let jobs = db.messages(QueueName::Retrieve).await;
+        for job in &jobs {
+            let Message::Retrieve { run, object } = *job else { panic!("{job:?}") };
+            let claim = db.claim(run, object, ME, LEASE).await.unwrap().unwrap();
+            let interval_share = interval_share(object, !claim.synced);
+            let ending = Finish { interval_share, ..finish(Outcome::Succeeded) };
+            db.finish(ME, claim.lease, &ending).await.unwrap().unwrap();
+        }
+        jobs.len()
+    };
+    db.crowd("acme", 1_000).await;
+    assert_eq!(db.dispatch().await, 1_000, "never synced: all at once");
+    assert_eq!(sync().await, 1_000);
+    for interval in 0..2 {
+        let mut times = Vec::new();
+        for tick in 0..20 {
+            db.pass(twentieth).await;
+            let dispatched = db.dispatch().await;
+            assert_eq!(sync().await as u64, dispatched, "something was put off");
+            times.extend(vec![tick * INTERVAL_MS / 20; usize::try_from(dispatched).unwrap()]);
+        }
+        assert_eq!(times.len(), 1_000, "each once in an interval");
+        let peak = peak_over_mean(&times, INTERVAL_MS);
+        assert!(peak <= 1.5, "{peak} in interval {interval} after the first sync");
+    }
 }
 
 async fn no_more_than_asked_for_are_dispatched_and_the_longest_due_come_first(db: Db) {
