@@ -11,12 +11,15 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::{IntegrationId, RateHint};
 
 /// How old what is known of the pauses of other hosts may be: a request that comes later asks before it goes out.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long requests wait for that answer, before they go out without.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Keeps pauses that providers asked for, for all hosts, by one clock. An implementation that fails reports that itself: a
 /// pause that is not kept costs a refused request, not data.
@@ -59,7 +62,8 @@ pub(super) struct Pace {
     turn: tokio::sync::Mutex<()>,
     permits: Semaphore,
     paused_until: Mutex<Option<Instant>>,
-    looked_at: Mutex<Option<Instant>>,
+    /// Whoever holds this asks for the pauses of other hosts: the others wait for the answer.
+    looked_at: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// A wait that is longer than a request should take: seconds, rounded up.
@@ -75,7 +79,7 @@ impl Pace {
             turn: tokio::sync::Mutex::default(),
             permits: Semaphore::new(concurrency.clamp(1, 1024) as usize),
             paused_until: Mutex::default(),
-            looked_at: Mutex::default(),
+            looked_at: tokio::sync::Mutex::default(),
         }
     }
 
@@ -84,8 +88,39 @@ impl Pace {
         self.permits.acquire().await.ok()
     }
 
-    /// Waits until a request may go out; gives up at once if that is not within `longest`.
-    pub(super) async fn admit(&self, longest: Duration) -> Result<Duration, TooLong> {
+    /// Waits until a request may go out, also by what other hosts were told: that is asked for when a wait is over, because
+    /// more may have been told meanwhile. Gives up at once if that is not within `longest`.
+    pub(super) async fn admit_by_all(
+        &self,
+        pauses: &dyn PauseStore,
+        integration: IntegrationId,
+        longest: Duration,
+    ) -> Result<Duration, TooLong> {
+        let mut waited = Duration::ZERO;
+        loop {
+            waited += self.admit(longest.saturating_sub(waited)).await?;
+            self.look(pauses, integration).await;
+            if self.pause_left().is_none() {
+                return Ok(waited);
+            }
+        }
+    }
+
+    /// Asks which pauses other hosts were told, if nobody has just now.
+    async fn look(&self, pauses: &dyn PauseStore, integration: IntegrationId) {
+        let mut looked_at = self.looked_at.lock().await;
+        if looked_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return;
+        }
+        let began = Instant::now();
+        if let Ok(Some(left)) = timeout(LOOK, pauses.pause_left(integration)).await {
+            self.pause(left);
+        }
+        *looked_at = Some(began);
+    }
+
+    /// Waits until a request may go out by what is known here; gives up at once if that is not within `longest`.
+    async fn admit(&self, longest: Duration) -> Result<Duration, TooLong> {
         let _turn = self.turn.lock().await;
         let start = Instant::now();
         loop {
@@ -112,16 +147,6 @@ impl Pace {
 
     fn pause_left(&self) -> Option<Duration> {
         locked(&self.paused_until).and_then(left)
-    }
-
-    /// Whether it is time to ask for the pauses of other hosts. Of all requests at once, one is told so.
-    pub(super) fn is_out_of_date(&self) -> bool {
-        let mut looked_at = locked(&self.looked_at);
-        let old = looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY);
-        if old {
-            *looked_at = Some(Instant::now());
-        }
-        old
     }
 }
 
@@ -212,6 +237,36 @@ mod tests {
             assert!(count <= rate.0, "{count} of {} in a window", rate.0);
             assert!(count * 2 >= rate.0, "{count} of {}: far too slow", rate.0);
         }
+    }
+
+    /// Takes its time to say what another host was told.
+    struct Slow(Instant);
+
+    #[async_trait]
+    impl PauseStore for Slow {
+        async fn pause(&self, _: IntegrationId, _: Duration) {}
+
+        async fn pause_left(&self, _: IntegrationId) -> Option<Duration> {
+            sleep(Duration::from_millis(50)).await;
+            left(self.0)
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_overtakes_who_asks_what_other_hosts_were_told() {
+        let pace = Pace::new(RateHint { requests: 1_000, per_seconds: 1, concurrency: 0 }, 4);
+        let told = Slow(Instant::now() + Duration::from_millis(300));
+        let sent = || async {
+            pace.admit_by_all(&told, IntegrationId(1), Duration::from_secs(5)).await.unwrap();
+            Instant::now()
+        };
+        let (one, other, third) = tokio::join!(sent(), sent(), sent());
+        assert!(one.min(other).min(third) >= told.0);
+
+        let told = Slow(Instant::now() + Duration::from_secs(60));
+        sleep(LOOK_EVERY).await;
+        let refused = pace.admit_by_all(&told, IntegrationId(1), Duration::from_secs(5)).await;
+        assert!(matches!(refused, Err(TooLong(59 | 60))), "{refused:?}");
     }
 
     #[tokio::test]

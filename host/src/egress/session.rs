@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::budget::{Account, Counters, RequestBudget, Stats};
 use super::config::EgressConfig;
@@ -28,9 +28,6 @@ use crate::domain::http::{Http, HttpError, Request, Response};
 
 /// Refusals of one run that are written to the log; all of them are counted.
 const LOGGED_DENIALS: u64 = 5;
-
-/// How long a request waits for what other hosts were told, before it goes out without.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// What the gate puts into a session.
 pub(super) struct Parts {
@@ -231,8 +228,9 @@ impl Session {
 
     /// One request on the wire, when its time has come.
     async fn hop(&self, outgoing: Outgoing<'_>, accepted: &[u16], deadline: Instant) -> Result<Incoming, WireError> {
-        let provider = &self.parts.provider;
-        let waited = self.admit().await.map_err(|TooLong(seconds)| WireError::Final(rate_limited(seconds)))?;
+        let Parts { provider, lane, pauses, integration, config, .. } = &self.parts;
+        let waited = lane.pace.admit_by_all(&**pauses, *integration, config.limits.max_inline_wait).await;
+        let waited = waited.map_err(|TooLong(seconds)| WireError::Final(rate_limited(seconds)))?;
         metrics::histogram!("syncline_rate_limit_wait_seconds").record(waited.as_secs_f64());
         let under_way = self.parts.lane.breakers.admit(outgoing.target, Some(deadline))?;
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
@@ -262,23 +260,6 @@ impl Session {
             "request"
         );
         answer
-    }
-
-    /// Waits until a request may go out. What other hosts were told counts as well: it is asked for when the wait is
-    /// over, because more may have been told meanwhile.
-    async fn admit(&self) -> Result<Duration, TooLong> {
-        let Parts { lane, pauses, integration, config, .. } = &self.parts;
-        let mut waited = Duration::ZERO;
-        loop {
-            waited += lane.pace.admit(config.limits.max_inline_wait.saturating_sub(waited)).await?;
-            if !lane.pace.is_out_of_date() {
-                return Ok(waited);
-            }
-            match timeout(LOOK, pauses.pause_left(*integration)).await {
-                Ok(Some(left)) => lane.pace.pause(left),
-                Ok(None) | Err(_) => return Ok(waited),
-            }
-        }
     }
 
     /// Keeps a pause that the answer asks for, in this process and for the other hosts.
