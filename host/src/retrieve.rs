@@ -3,6 +3,7 @@
 //! A message is a doorbell: what counts is whether the claim in the database succeeds. It is deleted as soon as that is
 //! decided, because from then on the lease and the sweep look after the run (invariant 2).
 
+mod backlog;
 mod leases;
 mod slice;
 mod tape;
@@ -25,6 +26,7 @@ use crate::queue::{Bell, Delivery, Message, MessageError, QueueName, Receiver};
 use crate::store::runs::{Claim, Lease};
 use crate::store::{Store, StoreError};
 use crate::supervise::{supervise, survive};
+use backlog::Backlog;
 use leases::{Held, Leases};
 
 /// How to retrieve.
@@ -85,6 +87,7 @@ pub struct Retriever {
     gate: Arc<Gate>,
     options: RetrieveOptions,
     leases: Leases,
+    backlog: Backlog,
     /// Set when the host drains: runs stop at the end of their page.
     draining: CancellationToken,
 }
@@ -102,6 +105,7 @@ impl Retriever {
     ) -> Self {
         Self {
             leases: Leases::default(),
+            backlog: Backlog::default(),
             draining: CancellationToken::new(),
             store,
             queue,

@@ -65,11 +65,9 @@ impl Retriever {
             let outcome = Outcome::RateLimited { retry_after_ms: Some(claim.paused_for_ms) };
             return end(claim, options, outcome, 0, String::new());
         }
-        match self.store.unlanded_bytes().await {
-            Ok(bytes) if bytes > options.unlanded_bytes => {
-                return End::GiveBack { delay: BACK_PRESSURE, slice: false, reason: "landing has to catch up" };
-            }
-            Ok(_) => {}
+        match self.is_backed_up().await {
+            Ok(true) => return End::GiveBack { delay: BACK_PRESSURE, slice: false, reason: "landing has to catch up" },
+            Ok(false) => {}
             Err(_) => return End::GiveBack { delay: BACK_PRESSURE, slice: false, reason: "database" },
         }
         match self.begin(claim).await {
@@ -83,6 +81,11 @@ impl Retriever {
             Err(Begin::Fail(outcome)) => end(claim, options, outcome, 0, String::new()),
             Err(Begin::Later(reason)) => End::GiveBack { delay: BACK_PRESSURE, slice: false, reason },
         }
+    }
+
+    /// Whether landing has to catch up before more is fetched.
+    async fn is_backed_up(&self) -> Result<bool, StoreError> {
+        self.backlog.exceeds(self.options.unlanded_bytes, &self.store, (self.options.now)()).await
     }
 
     async fn begin<'a>(&'a self, claim: &'a Claim) -> Result<Work<'a>, Begin> {
@@ -226,7 +229,7 @@ impl Work<'_> {
                 return self.end(Outcome::Failed { class: FaultKind::Cpu.as_str().to_owned(), message });
             }
             // Before every page: each run in flight goes beyond the bound by one at most.
-            if self.retriever.store.unlanded_bytes().await.is_ok_and(|bytes| bytes > options.unlanded_bytes) {
+            if self.retriever.is_backed_up().await.is_ok_and(|is| is) {
                 return End::GiveBack { delay: BACK_PRESSURE, slice: true, reason: "landing has to catch up" };
             }
         }
@@ -247,6 +250,7 @@ impl Work<'_> {
         };
         drop(page.interactions);
         let seq = self.store_page(&commit).await?;
+        self.retriever.backlog.add(commit.payload.as_ref());
         if complete {
             self.pass_seq = seq;
         }
