@@ -147,6 +147,8 @@ impl Drop for UnderWay<'_> {
 fn heard(answer: &Result<Incoming, WireError>, accepted: &[u16]) -> Heard {
     match answer {
         Ok(incoming) => match incoming.status.as_u16() {
+            // It says itself when to come again: that is a pause.
+            503 if incoming.headers.contains_key(http::header::RETRY_AFTER) => Heard::Refusal,
             status @ 500.. if !accepted.contains(&status) => Heard::Failure,
             400.. => Heard::Refusal,
             _ => Heard::Success,

@@ -147,10 +147,19 @@ async fn timeouts_and_broken_connections_are_failures() {
 
 #[tokio::test]
 async fn what_is_refused_denied_accepted_or_given_up_is_no_failure() {
-    for status in [400, 401, 403, 404, 409, 429, 503] {
-        let stub = Stub::start(move |_| reply(status, &[], "")).await;
+    for (status, accepted, headers) in [
+        (400, vec![], vec![]),
+        (401, vec![], vec![]),
+        (403, vec![], vec![]),
+        (404, vec![], vec![]),
+        (409, vec![], vec![]),
+        (429, vec![], vec![]),
+        (503, vec![503], vec![]),
+        (503, vec![], vec![("retry-after", "0")]),
+    ] {
+        let stub = Stub::start(move |_| reply(status, &headers, "")).await;
         let session = World::bearer().route("api.acme.test", &stub).limits(|limits| limits.tries = 1).session().await;
-        let request = Request { accept_status: vec![503], ..get(URL) };
+        let request = Request { accept_status: accepted, ..get(URL) };
         for _ in 0..25 {
             assert_eq!(session.send(request.clone()).await.unwrap().status, status);
         }
