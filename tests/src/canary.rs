@@ -1,11 +1,11 @@
 //! Credentials that would be recognised anywhere, the ways in which they get written down, and the search for them.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 
 use crate::fakes::Tenant;
+pub use crate::fakes::echo::echoes;
+use crate::fakes::echo::plain;
 
 /// What is part of each of them: characters that every encoding changes.
 const CANARY: &str = "canary/+&7f3a91";
@@ -36,9 +36,26 @@ pub fn found_in(text: &str) -> Option<String> {
 /// The encoding in which one of a tenant's credentials is in a text, if one is.
 #[must_use]
 pub fn found_of(tenant: &Tenant, text: &str) -> Option<String> {
-    let secrets = [&tenant.hubspot_token, &tenant.client_secret, &tenant.refresh_token];
+    found_among([&tenant.hubspot_token, &tenant.client_secret, &tenant.refresh_token], text)
+}
+
+/// The encoding in which one of these secrets is in a text, if one is.
+#[must_use]
+pub fn found_among<'s>(secrets: impl IntoIterator<Item = &'s String>, text: &str) -> Option<String> {
     let all = secrets.into_iter().flat_map(|secret| spellings(secret));
     all.into_iter().find(|(_, spelling)| text.contains(spelling)).map(|(encoding, _)| encoding)
+}
+
+/// A text for the records of an account that is nobody else's; what of it is found in any encoding is [`words`].
+#[must_use]
+pub fn content(mark: &str) -> String {
+    format!("{} \"quoted\" /+&<>\u{fc}", words(mark))
+}
+
+/// The part of [`content`] that JSON, percent signs and quotes leave as it is.
+#[must_use]
+pub fn words(mark: &str) -> String {
+    format!("parchment-7c19e2{mark}-harbour")
 }
 
 /// The ways in which a secret could be written down: a name, and what a text then contains. Of base64 that is what stays
@@ -55,51 +72,6 @@ pub fn spellings(secret: &str) -> Vec<(String, String)> {
         }
     }
     all
-}
-
-/// Texts that hold the secret, as a provider might repeat it: each spelling whole, padding and neighbours included.
-#[must_use]
-pub fn echoes(secret: &str) -> Vec<String> {
-    let mut all: Vec<String> = plain(secret).into_iter().map(|(_, text)| text).collect();
-    for engine in [&BASE64_STANDARD, &BASE64_STANDARD_NO_PAD, &BASE64_URL_SAFE, &BASE64_URL_SAFE_NO_PAD] {
-        for user in ["", "u", "us", "use"] {
-            all.push(engine.encode(format!("{user}{secret}")));
-        }
-    }
-    all
-}
-
-/// The spellings that do not depend on what stands around them.
-fn plain(secret: &str) -> [(&'static str, String); 7] {
-    let percent: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let quoted = serde_json::Value::from(secret).to_string();
-    let json = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&quoted).to_owned();
-    let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    [
-        ("raw", secret.to_owned()),
-        ("percent, lower case", lower_escapes(&percent)),
-        ("percent", percent),
-        ("json, careful", json.replace('/', "\\/")),
-        ("json", json),
-        ("hexadecimal, upper case", hex.to_uppercase()),
-        ("hexadecimal", hex),
-    ]
-}
-
-/// `%2f` for `%2F`.
-fn lower_escapes(percent: &str) -> String {
-    let parts: Vec<String> = percent
-        .split('%')
-        .enumerate()
-        .map(|(place, part)| match part.split_at_checked(2) {
-            Some((escape, rest)) if place > 0 => escape.to_lowercase() + rest,
-            _ => part.to_owned(),
-        })
-        .collect();
-    parts.join("%")
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 //! behind, transactions that commit after later ones were seen. Has no clock: the time is an
 //! argument everywhere.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{
     api::{Habits, Leaving, Life},
     content::{self, mix, number, people},
-    schema::{Field, Object, Provider},
+    schema::{Field, Kind, Object, Provider},
 };
 
 /// Stamps of the records that exist from the start lie in the year from here on: long past, whatever the clock says.
@@ -111,6 +113,8 @@ pub struct Table {
     pub peers: u32,
     /// By number.
     pub rows: Vec<Record>,
+    /// Texts that were put into records, by their numbers.
+    pub planted: BTreeMap<u32, String>,
 }
 
 /// How an account starts and how its provider behaves over time.
@@ -244,6 +248,19 @@ impl World {
         seqs.len()
     }
 
+    /// Changes the first live record of every object so that its texts and names are this one. Returns how many there were.
+    pub fn plant(&mut self, text: &str, now: i64) -> usize {
+        let first = |table: &Table| Some((table.object.name, table.rows.iter().find(|r| r.state == State::Live)?.seq));
+        let chosen: Vec<_> = self.tables.iter().filter_map(first).collect();
+        for (name, seq) in &chosen {
+            if let Some(table) = self.table_mut(name) {
+                table.planted.insert(*seq, text.to_owned());
+            }
+            self.update(name, *seq, now);
+        }
+        chosen.len()
+    }
+
     /// Removes a record without a trace.
     pub fn purge(&mut self, name: &str, seq: u32) -> bool {
         let row = self.table_mut(name).and_then(|table| table.rows.get_mut(seq as usize));
@@ -323,11 +340,16 @@ impl Table {
                 age(provider, object, seed, seq, &mut rows);
             }
         }
-        Self { provider, object, seed, peers: shape.records, rows }
+        Self { provider, object, seed, peers: shape.records, rows, planted: BTreeMap::new() }
     }
 
     /// What is in a field of a record.
     pub fn value(&self, field: &Field, record: &Record) -> Value {
+        if let (Some(text), Kind::Text(_) | Kind::Company | Kind::LastName | Kind::FullName) =
+            (self.planted.get(&record.seq), field.kind)
+        {
+            return Value::from(text.as_str());
+        }
         content::value(self.provider, self.seed, field, (record.seq, record.revision), self.peers)
     }
 

@@ -55,6 +55,13 @@ pub enum Trouble {
     Malformed,
     /// 200 and a maintenance page.
     Html,
+    /// This status, with a JSON body that says this.
+    Says {
+        /// The status.
+        status: u16,
+        /// What it says.
+        text: String,
+    },
 }
 
 /// A fault that waits for the requests it applies to.
@@ -134,6 +141,8 @@ pub struct Knobs {
     pub pipedrive_per_day: u32,
     /// Lifetime of access tokens issued from now on.
     pub token_ms: i64,
+    /// Every answer repeats the credentials of its request.
+    pub echo: bool,
 }
 
 impl Default for Knobs {
@@ -155,6 +164,7 @@ impl Default for Knobs {
             short_pages: false,
             pipedrive_per_day: 1_000_000,
             token_ms: 7_200_000,
+            echo: false,
         }
     }
 }
@@ -176,6 +186,16 @@ impl Faults {
     /// Forgets every fault that waits. Knobs stay.
     pub fn clear(&self) {
         locked(&self.waiting).clear();
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        locked(&self.waiting).len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The knobs as they are.
@@ -241,6 +261,10 @@ impl Trouble {
                 *response.status_mut() = StatusCode::OK;
                 Some(response)
             }
+            Self::Says { status, text } => Some(match provider {
+                Provider::Salesforce => reply::salesforce(*status, "UNKNOWN_EXCEPTION", text),
+                _ => reply::hubspot(*status, "VALIDATION_ERROR", text),
+            }),
         }
     }
 

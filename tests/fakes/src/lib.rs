@@ -37,6 +37,7 @@ pub mod content;
 pub mod control;
 pub mod dataset;
 pub mod driver;
+pub mod echo;
 pub mod faults;
 pub mod freshdesk;
 pub mod hubspot;
@@ -292,6 +293,16 @@ impl FakeProviders {
     /// Forgets all queued faults.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
+    }
+
+    /// Faults that still wait for a request.
+    pub fn waiting(&self) -> usize {
+        self.shared.faults.len()
+    }
+
+    /// Every access and refresh token that an endpoint has issued, also those that have expired or were used up.
+    pub fn issued(&self) -> Vec<String> {
+        self.shared.tokens.issued()
     }
 
     /// Turns knobs.

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{extract::Request, response::Response};
 
 use super::{
-    Shared, control,
+    Shared, control, echo,
     faults::Trouble,
     reply::{self, Call},
     schema::Provider,
@@ -50,9 +50,9 @@ async fn handle(shared: &Arc<Shared>, provider: Provider, request: Request) -> R
 }
 
 async fn answer(shared: &Shared, provider: Provider, tenant: &str, call: &Call) -> Response {
-    let latency = shared.faults.knobs().latency_ms;
-    if latency > 0 {
-        tokio::time::sleep(Duration::from_millis(latency)).await;
+    let knobs = shared.faults.knobs();
+    if knobs.latency_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(knobs.latency_ms)).await;
     }
     let trouble = shared.faults.take(provider, tenant, &call.path);
     if let Some(trouble) = &trouble
@@ -61,9 +61,10 @@ async fn answer(shared: &Shared, provider: Provider, tenant: &str, call: &Call) 
         if let Some(wait) = implied(provider, trouble) {
             response.extensions_mut().insert(wait);
         }
-        return response;
+        return if knobs.echo { echo::repeat(call, response).await } else { response };
     }
     let response = provider.api().answer(shared, call, shared.now_ms());
+    let response = if knobs.echo { echo::repeat(call, response).await } else { response };
     match trouble {
         Some(trouble) => trouble.mangle(response).await,
         None => response,

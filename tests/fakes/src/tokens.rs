@@ -49,6 +49,7 @@ pub enum Refusal {
 struct Book {
     access: HashMap<(Provider, String), (usize, i64)>,
     refresh: HashMap<(Provider, String), usize>,
+    issued: Vec<String>,
 }
 
 /// All tokens of all providers.
@@ -93,6 +94,11 @@ impl Tokens {
             .for_each(|(_, until)| *until = 0);
     }
 
+    /// Every token that an endpoint has issued.
+    pub fn issued(&self) -> Vec<String> {
+        locked(&self.book).issued.clone()
+    }
+
     /// The refresh token that works for a tenant now.
     pub fn refresh_token(&self, provider: Provider, tenant: usize) -> Option<String> {
         let book = locked(&self.book);
@@ -124,12 +130,14 @@ impl Tokens {
             book.refresh.remove(&key);
             let fresh = format!("5Aep861.{}", opaque(&format!("{}/{number}", owner.name)));
             book.refresh.insert((provider, fresh.clone()), index);
+            book.issued.push(fresh.clone());
             fresh
         } else {
             key.1
         };
         let access = access(provider, owner, number);
         book.access.insert((provider, access.clone()), (index, expires));
+        book.issued.push(access.clone());
         Ok(Grant { tenant: index, access, refresh: Some(refresh), rotated })
     }
 
@@ -146,7 +154,9 @@ impl Tokens {
             |tenant: &Tenant| tenant.client_id == get("client_id") && tenant.client_secret == get("client_secret");
         let (index, owner) = tenants.iter().enumerate().find(|(_, tenant)| known(tenant)).ok_or(Refusal::Client)?;
         let access = access(provider, owner, self.issued.fetch_add(1, Ordering::Relaxed));
-        locked(&self.book).access.insert((provider, access.clone()), (index, expires));
+        let mut book = locked(&self.book);
+        book.access.insert((provider, access.clone()), (index, expires));
+        book.issued.push(access.clone());
         Ok(Grant { tenant: index, access, refresh: None, rotated: false })
     }
 }

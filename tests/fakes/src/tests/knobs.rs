@@ -33,6 +33,45 @@ async fn a_client_that_ignores_a_429_is_found_out() {
 }
 
 #[tokio::test]
+async fn an_echo_repeats_the_credential_in_headers_texts_and_errors_and_leaves_ids_alone() {
+    let fakes = start(Options::default()).await;
+    let path = "/crm/v3/objects/contacts?limit=5&properties=message,email";
+    let client = hubspot(&fakes);
+    let honest = client.get(path).await.json();
+    fakes.turn(|knobs| knobs.echo = true);
+    let answer = client.get(path).await;
+    assert_eq!(answer.headers["x-echo"], "Bearer pat-na1-a");
+    let record = &answer.json()["results"][0];
+    assert_eq!(record["properties"]["message"], "Bearer pat-na1-a");
+    assert_eq!(record["id"], honest["results"][0]["id"]);
+    assert_eq!(record["properties"]["email"], honest["results"][0]["properties"]["email"]);
+    fakes.inject(Fault::new(Trouble::Says { status: 400, text: "no such thing".to_owned() }, 1));
+    let said = client.get(path).await.body;
+    assert!(
+        ["Bearer pat-na1-a ", "Bearer+pat-na1-a ", "cGF0LW5hMS1h "].iter().all(|text| said.contains(text)),
+        "{said}"
+    );
+
+    let session = salesforce(&fakes).await;
+    assert_eq!(fakes.issued(), [session.token.as_str()]);
+    let refused = login(&session, "refresh-nobody").await;
+    assert!(refused.status == 400 && refused.body.contains("refresh-nobody"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn a_planted_text_is_in_one_record_of_every_object_and_in_the_truth() {
+    let fakes = start(Options::default()).await;
+    let planted = fakes.edit("a", Provider::HubSpot, |world, now| world.plant("mine, and \"nobody's\"", now)).unwrap();
+    assert_eq!(planted, Provider::HubSpot.objects().len());
+    let client = hubspot(&fakes);
+    let rows = walk(&client, "/crm/v3/objects/contacts?limit=100&properties=message").await;
+    let holding = rows.iter().filter(|row| row["properties"]["message"] == "mine, and \"nobody's\"").count();
+    assert_eq!(holding, 1);
+    let truth = serde_json::to_string(&fakes.truth("a", "contacts").unwrap()).unwrap();
+    assert!(truth.contains("mine, and"), "the truth knows nothing of it");
+}
+
+#[tokio::test]
 async fn injected_troubles_look_like_the_real_ones() {
     let fakes = start(Options::default()).await;
     let client = hubspot(&fakes);
