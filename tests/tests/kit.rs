@@ -12,6 +12,9 @@ use axum::http::{HeaderMap, header};
 use serde_json::{Value, json};
 use syncline::kit::synthetic::{self, Synthetic};
 use syncline_tests::canary;
+use syncline_tests::fakes::faults::Knobs;
+use syncline_tests::fakes::schema::Provider;
+use syncline_tests::fakes::{FakeProviders, Options};
 use syncline_tests::rig::program;
 
 fn syncline() -> Command {
@@ -174,6 +177,46 @@ async fn a_cassette_never_holds_the_credential_in_any_encoding() {
         assert!(!text.contains(&spelling), "{encoding}: {spelling}");
     }
     assert!(!text.contains("cAnArY"), "a part of it");
+}
+
+/// What the commands for authors say and write of a provider that repeats the credential everywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_report_and_no_output_shows_a_credential_that_a_provider_repeats() {
+    let options = Options {
+        providers: vec![Provider::HubSpot],
+        tenants: vec![canary::tenant()],
+        records_per_object: 40,
+        knobs: Knobs { echo: true, ..Knobs::default() },
+        ..Options::default()
+    };
+    let fakes = FakeProviders::start(options).await.unwrap();
+    let origin = format!("http://{}", fakes.addr(Provider::HubSpot).unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let (junit, cassette) = (dir.path().join("report.xml"), dir.path().join("cassette.json"));
+    let [report, recorded] = [&junit, &cassette].map(|path| path.display().to_string());
+    // Texts that were masked are not what the provider has: the suite fails, and shows what it saw.
+    for (command, code) in [
+        (&["test", "--object", "contacts", "--junit", &report][..], 5),
+        (&["test", "--object", "contacts", "--junit", &report, "--json"], 5),
+        (&["read", "contacts", "--pages", "0"], 0),
+        (&["read", "contacts", "--pages", "0", "--format", "singer"], 0),
+        (&["record", "contacts", "--pages", "0", "--out", &recorded, "-vv"], 0),
+    ] {
+        let mut run = syncline();
+        run.args(["connector", command[0]]).arg(birch().with_file_name("hubspot.wasm")).args(&command[1..]);
+        run.args(["--secret", "token=env:CANARY", "--provider", &origin]).env("CANARY", canary::tenant().hubspot_token);
+        let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {said:?}");
+        for text in said {
+            assert_eq!(canary::found_in(&text), None, "{command:?} shows a credential");
+        }
+    }
+    for path in [junit, cassette] {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("[redacted]"), "{}: nothing was repeated", path.display());
+        assert_eq!(canary::found_in(&text), None, "{} holds a credential", path.display());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
