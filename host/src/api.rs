@@ -103,7 +103,6 @@ impl Api {
                     gauge!("syncline_queue_depth", "queue" => queue.as_str(), "state" => "dead").set(depth.dead as f64);
                 }
             }
-            self.metrics.run_upkeep();
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(GAUGES) => {}

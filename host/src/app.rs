@@ -240,6 +240,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     machine::check(&config, &roles)?;
     let mut tasks = JoinSet::new();
+    let (tidied, stopped) = (metrics.clone(), stop.clone());
+    tasks.spawn(supervise("metrics", stop.clone(), move || tidied.clone().tidy(stopped.clone())));
     let api = Api::new(metrics, stop.clone());
     if roles.contains(&Role::Api) && config.http.enabled {
         let listener = tokio::net::TcpListener::bind(config.http.listen)

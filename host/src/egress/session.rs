@@ -244,9 +244,9 @@ impl Session {
             tape.exchanged(self.exchange_of(outgoing, &answer, took));
         }
         let class = answer.as_ref().map_or("none", |incoming| status_class(incoming.status));
-        metrics::counter!("syncline_http_requests_total", "provider" => provider.clone(), "status_class" => class)
+        metrics::counter!("syncline_http_requests_total", "connector" => provider.clone(), "status_class" => class)
             .increment(1);
-        metrics::histogram!("syncline_http_request_duration_seconds", "provider" => provider.clone())
+        metrics::histogram!("syncline_http_request_duration_seconds", "connector" => provider.clone())
             .record(took.as_secs_f64());
         if let Ok(incoming) = &answer {
             self.counters.bytes_in.fetch_add(incoming.encoded_bytes, Ordering::Relaxed);

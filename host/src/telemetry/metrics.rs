@@ -3,8 +3,11 @@
 //! Counters end in `_total`, durations are in seconds, sizes in bytes. Labels are bounded: connectors, outcomes,
 //! reasons; never a customer or an object.
 
+use std::time::Duration;
+
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tokio_util::sync::CancellationToken;
 
 enum Kind {
     Counter,
@@ -61,6 +64,9 @@ const SECONDS: [f64; 16] =
 const BYTES: [f64; 8] =
     [65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0, 1_073_741_824.0];
 
+/// How often what was recorded is sorted into its buckets.
+const TIDY: Duration = Duration::from_secs(5);
+
 /// The metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
@@ -83,9 +89,16 @@ impl Metrics {
         self.0.render()
     }
 
-    /// Sorts recorded durations into their buckets. Call every few seconds, so that nothing piles up between renders.
-    pub fn run_upkeep(&self) {
-        self.0.run_upkeep();
+    /// Sorts recorded durations into their buckets every few seconds, until `stop`: where nobody asks for the metrics, they
+    /// would pile up.
+    pub async fn tidy(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.0.run_upkeep();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(TIDY) => {}
+            }
+        }
     }
 }
 
