@@ -263,16 +263,20 @@ async fn a_token_outlives_the_request_that_wanted_it() {
     let (api, store) = (api(1).await, watched(0));
     let login = Stub::start(|_| {
         let mut late = token(1);
-        late[0].0 = Duration::from_millis(150);
+        late[0].0 = Duration::from_millis(1_000);
         late
     })
     .await;
     let world = world(&api, &login, &[]);
     let session = session_with(&world, &store).await;
-    let given_up = session.send(Request { timeout_ms: Some(50), ..get(URL) }).await;
+    let given_up = session.send(Request { timeout_ms: Some(500), ..get(URL) }).await;
     assert!(matches!(given_up, Err(HttpError::Timeout(_))), "{given_up:?}");
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(store.inner.load(INTEGRATION).await.unwrap().get("refresh-token"), Some("refresh-1"));
+    let stored = async || store.inner.load(INTEGRATION).await.unwrap().get("refresh-token") == Some("refresh-1");
+    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !stored().await {
+        assert!(tokio::time::Instant::now() < soon, "the token is lost");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(session.send(get(URL)).await.unwrap().status, 200);
     assert_eq!(login.asked().len(), 1);
 }
