@@ -33,6 +33,7 @@ const SDK: &[File] = folder!(false, "sdk" => "sdk/", [
     "src/page.rs",
     "src/request.rs",
     "src/response.rs",
+    "src/rows.rs",
     "src/testing.rs",
     "src/testing/fakes.rs",
     "src/testing/harness.rs",
