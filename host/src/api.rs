@@ -62,9 +62,9 @@ impl Api {
 
     /// Serves until `stop`.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let (api, stopped) = (self.clone(), stop.clone());
-        let gauges = move || api.clone().keep_gauges(stopped.clone());
-        let gauges = tokio::spawn(supervise("gauges", stop.clone(), gauges));
+        let api = self.clone();
+        let gauges = supervise("gauges", stop.clone(), move |stop| api.clone().keep_gauges(stop));
+        let gauges = tokio::spawn(gauges);
         let router = Router::new()
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(readyz))

@@ -229,8 +229,8 @@ async fn patiently<T, E: std::error::Error + 'static, F: Future<Output = Result<
 /// reach is waited for, while health is served already.
 ///
 /// # Errors
-/// When something cannot be set up, or the machine lacks it: a [`StoreError`] as such, also behind [`anyhow::Error`]. Once it runs, failures are
-/// logged and tried again, and a part that panics begins again.
+/// When something cannot be set up, or the machine lacks it: a [`StoreError`] as such, also behind [`anyhow::Error`].
+/// Once it runs, failures are logged and tried again, and a part that panics begins again.
 pub async fn run(
     config: Config,
     start: Start,
@@ -240,8 +240,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     machine::check(&config, &roles)?;
     let mut tasks = JoinSet::new();
-    let (tidied, stopped) = (metrics.clone(), stop.clone());
-    tasks.spawn(supervise("metrics", stop.clone(), move || tidied.clone().tidy(stopped.clone())));
+    let tidied = metrics.clone();
+    tasks.spawn(supervise("metrics", stop.clone(), move |stop| tidied.clone().tidy(stop)));
     let api = Api::new(metrics, stop.clone());
     if roles.contains(&Role::Api) && config.http.enabled {
         let listener = tokio::net::TcpListener::bind(config.http.listen)
@@ -254,9 +254,8 @@ pub async fn run(
     let store = patiently("the database", start, &api, &stop, StoreError::is_transient, open);
     let Some(store) = store.await? else { return Ok(()) };
     warn_of_connections(config.store.max_connections, &store).await;
-    let (clocks, stopped) = (store.clone(), stop.clone());
-    let clocks = move || clock::watch(clocks.clone(), stopped.clone());
-    tasks.spawn(supervise("clock", stop.clone(), clocks));
+    let clocks = store.clone();
+    tasks.spawn(supervise("clock", stop.clone(), move |stop| clock::watch(clocks.clone(), stop)));
     let bell = Arc::new(Bell::default());
     let queues = patiently("the queue", start, &api, &stop, sqs::may_come_back, || queues(&config, &store, &bell));
     let Some(queues) = queues.await? else { return Ok(()) };
@@ -274,9 +273,8 @@ pub async fn run(
             settings::retrieve(&config, queues.wait),
         ));
         tasks.spawn(retriever.run(stop.clone()));
-        let (every, stopped) = (config.connectors.rescan, stop.clone());
-        let rescan = move || rescan(Arc::clone(&catalog), every, stopped.clone());
-        tasks.spawn(supervise("catalog", stop.clone(), rescan));
+        let every = config.connectors.rescan;
+        tasks.spawn(supervise("catalog", stop.clone(), move |stop| rescan(Arc::clone(&catalog), every, stop)));
     }
     if roles.contains(&Role::Processor) {
         let options = settings::process(&config, queues.wait);
@@ -285,15 +283,14 @@ pub async fn run(
     }
     if roles.contains(&Role::Scheduler) {
         let scheduler = Scheduler::new(store.clone(), Arc::clone(&bell), settings::schedule(&config));
-        let stopped = stop.clone();
-        tasks.spawn(supervise("scheduler", stop.clone(), move || scheduler.clone().run(stopped.clone())));
+        tasks.spawn(supervise("scheduler", stop.clone(), move |stop| scheduler.clone().run(stop)));
     }
     if let Some(sender) = &queues.sender {
         // Every role writes to the outbox, so every role relays it. What a drain leaves there, the next host sends.
         for queue in [QueueName::Retrieve, QueueName::Process] {
-            let (store, sender, bell, stopped) = (store.clone(), Arc::clone(sender), Arc::clone(&bell), stop.clone());
-            let relay = move || {
-                relay::relay(store.clone(), Arc::clone(&sender), queue, Arc::clone(&bell), RELAY_POLL, stopped.clone())
+            let (store, sender, bell) = (store.clone(), Arc::clone(sender), Arc::clone(&bell));
+            let relay = move |stop| {
+                relay::relay(store.clone(), Arc::clone(&sender), queue, Arc::clone(&bell), RELAY_POLL, stop)
             };
             tasks.spawn(supervise("relay", stop.clone(), relay));
         }

@@ -68,13 +68,13 @@ impl Processor {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(self.options.concurrency));
         let tasks = TaskTracker::new();
-        supervise("processor", stop.clone(), || self.receive(&places, &tasks, &stop)).await;
+        supervise("processor", stop, |stop| self.receive(&places, &tasks, stop)).await;
         tasks.close();
         tasks.wait().await;
     }
 
     /// Receives and hands out the work until `stop`.
-    async fn receive(self: &Arc<Self>, places: &Arc<Semaphore>, tasks: &TaskTracker, stop: &CancellationToken) {
+    async fn receive(self: &Arc<Self>, places: &Arc<Semaphore>, tasks: &TaskTracker, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let Ok(place) = Arc::clone(places).acquire_owned().await else { break };
             let received = tokio::select! {

@@ -121,15 +121,15 @@ impl Retriever {
         let heart = tokio::spawn(Arc::clone(&self).beat());
         let places = Arc::new(Semaphore::new(self.options.concurrency));
         let tasks = TaskTracker::new();
-        supervise("retriever", stop.clone(), || self.receive(&places, &tasks, &stop)).await;
+        supervise("retriever", stop, |stop| self.receive(&places, &tasks, stop)).await;
         self.drain(tasks).await;
         heart.abort();
     }
 
     /// Receives and hands out the work until `stop`.
-    async fn receive(self: &Arc<Self>, places: &Arc<Semaphore>, tasks: &TaskTracker, stop: &CancellationToken) {
+    async fn receive(self: &Arc<Self>, places: &Arc<Semaphore>, tasks: &TaskTracker, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let Some(free) = self.free_places(places, stop).await else { break };
+            let Some(free) = self.free_places(places, &stop).await else { break };
             let received = tokio::select! {
                 () = stop.cancelled() => break,
                 received = self.queue.receive(QueueName::Retrieve, free.len(), self.options.wait) => received,

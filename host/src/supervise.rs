@@ -38,16 +38,16 @@ pub(crate) async fn survive<T>(part: &'static str, work: impl Future<Output = T>
     }
 }
 
-/// Runs a part of the host until it ends by itself, as it does when the host stops. After a panic it begins again.
+/// Runs a part of the host until it ends by itself, as it does at `stop`, which it is handed. After a panic it begins again.
 pub(crate) async fn supervise<F: Future<Output = ()>>(
     part: &'static str,
     stop: CancellationToken,
-    begin: impl Fn() -> F,
+    begin: impl Fn(CancellationToken) -> F,
 ) {
     let mut panics = 0;
     loop {
         let began = Instant::now();
-        if survive(part, begin()).await.is_some() {
+        if survive(part, begin(stop.clone())).await.is_some() {
             return;
         }
         panics = if began.elapsed() < STEADY { panics + 1 } else { 1 };
@@ -89,7 +89,7 @@ mod tests {
     #[tokio::test]
     async fn a_part_that_panics_begins_again_until_it_ends_by_itself() {
         let begun = AtomicU32::new(0);
-        let part = || async {
+        let part = async |_| {
             if begun.fetch_add(1, Ordering::SeqCst) == 0 {
                 panic!("once");
             }
@@ -104,12 +104,12 @@ mod tests {
     async fn a_part_that_panics_while_the_host_stops_does_not_begin_again() {
         let begun = AtomicU32::new(0);
         let stop = CancellationToken::new();
-        let part = || async {
+        let part = async |stop: CancellationToken| {
             begun.fetch_add(1, Ordering::SeqCst);
             stop.cancel();
             panic!("once");
         };
-        supervise("test", stop.clone(), part).await;
+        supervise("test", stop, part).await;
         assert_eq!(begun.load(Ordering::SeqCst), 1);
     }
 }
