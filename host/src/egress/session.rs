@@ -232,7 +232,7 @@ impl Session {
         let waited = lane.pace.admit_by_all(&**pauses, *integration, config.limits.max_inline_wait).await;
         let waited = waited.map_err(|TooLong(seconds)| WireError::Final(rate_limited(seconds)))?;
         metrics::histogram!("syncline_rate_limit_wait_seconds").record(waited.as_secs_f64());
-        let under_way = self.parts.lane.breakers.admit(outgoing.target, Some(deadline))?;
+        let under_way = lane.breakers.admit(outgoing.target, Some(deadline))?;
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         self.counters.bytes_out.fetch_add(outgoing.body.map_or(0, |body| body.len() as u64), Ordering::Relaxed);
 
