@@ -30,18 +30,22 @@ fn get(port: u16, path: &str) -> String {
     text
 }
 
-async fn a_credential_is_nowhere_to_be_seen(backend: Backend) {
+/// A rig whose host says all it can: its log everything, and at this port what it measures.
+async fn talkative(backend: Backend, fakes: fakes::Options) -> (Rig, u16) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let rig = Rig::start(&RigOptions {
+    let options = RigOptions {
         backend,
-        fakes: fakes::Options { tenants: vec![tenant()], rotate_refresh_tokens: true, ..fakes::Options::default() },
+        fakes: fakes::Options { tenants: vec![tenant()], rotate_refresh_tokens: true, ..fakes },
         objects: vec![],
         config: "[log]\nlevel = \"trace\"\n".to_owned(),
         http: Some(port),
         ..RigOptions::default()
-    })
-    .await
-    .unwrap();
+    };
+    (Rig::start(&options).await.unwrap(), port)
+}
+
+async fn a_credential_is_nowhere_to_be_seen(backend: Backend) {
+    let (rig, port) = talkative(backend, fakes::Options::default()).await;
     let host = rig.host("only", "").unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     rig.wait("the first sync", deadline, async || {
@@ -83,24 +87,13 @@ async fn a_credential_is_nowhere_to_be_seen(backend: Backend) {
 /// The same with providers that repeat whatever credential they are sent, in every spelling: in headers, in the texts of
 /// records and of errors, at the token endpoint, and in what a recording holds.
 async fn a_credential_that_providers_repeat_is_nowhere_to_be_seen(backend: Backend) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let rig = Rig::start(&RigOptions {
-        backend,
-        fakes: fakes::Options {
-            tenants: vec![tenant()],
-            rotate_refresh_tokens: true,
-            // Few enough for Salesforce to be asked in JSON, whose texts are replaced.
-            records_per_object: 120,
-            knobs: Knobs { echo: true, ..Knobs::default() },
-            ..fakes::Options::default()
-        },
-        objects: vec![],
-        config: "[log]\nlevel = \"trace\"\n".to_owned(),
-        http: Some(port),
-        ..RigOptions::default()
-    })
-    .await
-    .unwrap();
+    let fakes = fakes::Options {
+        // Few enough for Salesforce to be asked in JSON, whose texts are replaced.
+        records_per_object: 120,
+        knobs: Knobs { echo: true, ..Knobs::default() },
+        ..fakes::Options::default()
+    };
+    let (rig, port) = talkative(backend, fakes).await;
     for object in ["a/hubspot/contacts", "a/salesforce/Account"] {
         rig.cli(&["object", "record", object]).await.unwrap();
     }
