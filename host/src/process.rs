@@ -5,6 +5,7 @@
 
 pub mod prepare;
 mod shape;
+mod turns;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::store::landing::{Landed, Landing, Reject, place};
 use crate::store::{Store, StoreError};
 use crate::supervise::{supervise, survive};
 use prepare::Validators;
+use turns::Turns;
 
 /// How to process.
 #[derive(Debug, Clone)]
@@ -55,13 +57,14 @@ pub struct Processor {
     queue: Arc<dyn Receiver>,
     options: ProcessOptions,
     validators: Validators,
+    turns: Turns,
 }
 
 impl Processor {
     /// A processor over this store and queue.
     #[must_use]
     pub fn new(store: Store, queue: Arc<dyn Receiver>, options: ProcessOptions) -> Self {
-        Self { store, queue, options, validators: Validators::default() }
+        Self { store, queue, options, validators: Validators::default(), turns: Turns::default() }
     }
 
     /// Receives and lands until `stop`, then finishes what it has begun.
@@ -142,18 +145,23 @@ impl Processor {
         point!("delete bells", after);
     }
 
-    /// Lands everything that is committed of an object.
+    /// Lands everything that is committed of an object; or sees to it that who is at it already does, and lands nothing.
     ///
     /// # Errors
     /// When the database fails; what landed before stays landed.
     pub async fn land_object(&self, object: ObjectId) -> Result<Landed, StoreError> {
         let mut total = Landed::default();
+        let Some(mut turn) = self.turns.take(object) else { return Ok(total) };
         let Some(known) = self.store.landing_object(object).await? else { return Ok(total) };
         let validator = self.validators.of(object, &known.record_schema);
         loop {
             let batches = self.store.committed_batches(object, BATCHES, BATCH_BYTES).await?;
             if batches.is_empty() {
-                return Ok(total);
+                match turn.end() {
+                    Some(again) => turn = again,
+                    None => return Ok(total),
+                }
+                continue;
             }
             let started = Instant::now();
             let mut landing = prepare::landing(object, &known, &batches, &validator, self.options.sweep_guard);
