@@ -18,4 +18,4 @@ pub use ids::{BatchId, CustomerId, Digest, IntegrationId, ObjectId, RunId};
 pub use interaction::{Cursor, Interaction, MAX_ID_BYTES, Page, RecordState, check_id};
 pub use manifest::{AuthKind, AuthScheme, DeleteMode, Manifest, OAuth2, ObjectType, RateHint, SyncMode};
 pub use outcome::{CallError, FaultKind, Outcome, ProviderError, classify};
-pub use progress::Progress;
+pub use progress::{Patience, Progress};

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connector::Catalog;
-use crate::domain::{Outcome, chain};
+use crate::domain::{Outcome, Patience, chain};
 use crate::egress::{Gate, RequestBudget};
 use crate::points::point;
 use crate::queue::{Bell, Delivery, Message, MessageError, QueueName, Receiver};
@@ -46,8 +46,8 @@ pub struct RetrieveOptions {
     pub slice_pages: u32,
     /// Time of a slice.
     pub slice_time: Duration,
-    /// Empty pages in a row, with more announced, until a run counts as stalled.
-    pub stall_pages: u32,
+    /// What a slice may do until it counts as stalled or broken.
+    pub patience: Patience,
     /// Claims without a sign of progress until an object is put in quarantine.
     pub max_attempts: i64,
     /// Records a connector is asked for in a page.

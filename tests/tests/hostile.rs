@@ -29,6 +29,7 @@ const SINS: &[(&str, Option<&str>)] = &[
     ("error-huge", Some("guest-output")),
     ("no-cursor", Some("contract")),
     ("nul-cursor", Some("contract")),
+    ("nameless", Some("contract")),
     ("not-utf8", Some("contract")),
     ("hoard-headers", Some("contract")),
     ("random-at-once", Some("contract")),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::config::Config;
 use crate::config::units::Rate;
 use crate::connector::EngineOptions;
-use crate::domain::RateHint;
+use crate::domain::{Patience, RateHint};
 use crate::egress::patterns::HostPattern;
 use crate::egress::{EgressConfig, Limits, RequestBudget};
 use crate::process::ProcessOptions;
@@ -65,7 +65,11 @@ pub(super) fn retrieve(config: &Config, wait: Duration) -> RetrieveOptions {
         heartbeat: config.retrieve.heartbeat,
         slice_pages: config.retrieve.slice_pages,
         slice_time: config.retrieve.slice_time,
-        stall_pages: config.retrieve.stall_pages,
+        patience: Patience {
+            empty_pages: config.retrieve.stall_pages,
+            rejected: config.retrieve.rejected_records,
+            rejected_share: config.retrieve.rejected_share.fraction(),
+        },
         max_attempts: i64::from(config.retrieve.max_attempts),
         page_size: config.retrieve.page_records,
         unlanded_bytes: i64::try_from(config.retrieve.unlanded_bytes.bytes()).unwrap_or(i64::MAX),

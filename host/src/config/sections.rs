@@ -133,6 +133,11 @@ section! {
         max_attempts: u32 = "3" in "1"..="100",
         /// Pages without a record, with more to come, after which a run fails as stalled.
         stall_pages: u32 = "50" in "1"..="100000",
+        /// Records of a slice without an id, without data, or too large to be kept, after which it fails and nothing more
+        /// of it is taken; up to here they are rejected one by one.
+        rejected_records: u32 = "100" in "0"..="1000000000",
+        /// Share of the records of a slice that these may be, once there are more than ten.
+        rejected_share: Share = "1%",
         /// Bytes fetched and not yet landed, over all objects, at which fetching pauses.
         unlanded_bytes: ByteSize = "1GiB" in "1MiB"..="1024TiB",
     }

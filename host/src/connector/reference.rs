@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use super::{contract, inspect, load, log, manifest, text, world};
 use crate::config::reference::default_of;
+use crate::domain::batch::MAX_DATA_BYTES;
 use crate::domain::{FaultKind, MAX_ID_BYTES};
 use crate::egress::{headers, prepare, target};
 use crate::kit::contract::FILES;
-use crate::process::prepare::MAX_DATA_BYTES;
 
 /// The files in the order in which they read best.
 const ORDER: [&str; 5] = ["world.wit", "connector.wit", "types.wit", "http.wit", "log.wit"];

@@ -4,7 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Interaction, RecordState};
+use super::{Interaction, RecordState, check_id};
+
+/// Bytes of a record's data at most.
+pub const MAX_DATA_BYTES: usize = 1 << 20;
 
 /// First byte of a payload: the format's version.
 const FORMAT: u8 = 1;
@@ -33,6 +36,30 @@ pub enum State<'a> {
     Deleted,
     /// It was merged into another.
     MergedInto(&'a str),
+}
+
+impl Record<'_> {
+    /// Whether it can be kept, by all that shows without reading its data.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub fn check(&self) -> Result<(), String> {
+        check_id(self.id)?;
+        let merged_into = match self.state {
+            State::MergedInto(id) => Some(id),
+            State::Present | State::Deleted => None,
+        };
+        if [self.version, self.updated_at, merged_into].into_iter().flatten().any(|text| text.contains('\0')) {
+            return Err("its version, time or merge target contains NUL".to_owned());
+        }
+        if self.data.len() > MAX_DATA_BYTES {
+            return Err(format!("its data is {} bytes, {MAX_DATA_BYTES} are allowed", self.data.len()));
+        }
+        if self.data.is_empty() && self.state == State::Present {
+            return Err("it has no data".to_owned());
+        }
+        Ok(())
+    }
 }
 
 impl<'a> From<&'a Interaction> for Record<'a> {

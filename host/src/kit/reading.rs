@@ -6,11 +6,13 @@ use super::line::Line;
 use crate::connector::CallReport;
 use crate::domain::outcome::Verdict;
 use crate::domain::{
-    CallError, Cursor, DeleteMode, Interaction, ObjectType, Outcome, Page, Progress, RecordState, check_id, classify,
+    CallError, Cursor, DeleteMode, Interaction, ObjectType, Outcome, Page, Patience, Progress, RecordState, check_id,
+    classify,
 };
 
-/// Empty pages in a row before a reading counts as stalled.
-pub(crate) const MOST_EMPTY_PAGES: u32 = 50;
+/// What a reading may do until it counts as stalled: what hosts put up with by default. Records that cannot be kept are
+/// shown one by one instead, however many.
+pub(crate) const PATIENCE: Patience = Patience { empty_pages: 50, rejected: u32::MAX, rejected_share: 1.0 };
 
 /// A reading in progress. Nothing but the cursor is carried from page to page.
 #[derive(Debug, Clone)]
@@ -39,7 +41,7 @@ impl Reading {
     /// A reading from a cursor; from the very beginning if none.
     #[must_use]
     pub fn new(object: &str, cursor: Option<Cursor>) -> Self {
-        let progress = Progress::new(cursor.as_ref(), MOST_EMPTY_PAGES);
+        let progress = Progress::new(cursor.as_ref(), PATIENCE);
         Self { object: object.to_owned(), cursor, pages: 0, progress }
     }
 

@@ -11,11 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::shape::Shape;
 use crate::domain::batch::{self, Record, State};
-use crate::domain::{BatchId, IntegrationId, MAX_ID_BYTES, ObjectId, check_id};
+use crate::domain::{BatchId, IntegrationId, MAX_ID_BYTES, ObjectId};
 use crate::store::landing::{CommittedBatch, Landing, LandingObject, Reject, Row, version};
-
-/// Bytes of a record's data at most.
-pub(crate) const MAX_DATA_BYTES: usize = 1 << 20;
 
 /// Validators kept in memory at most; they are cheap to make again.
 const MAX_VALIDATORS: usize = 10_000;
@@ -169,25 +166,9 @@ fn row<'a>(
 }
 
 fn check(record: &Record<'_>, validator: &Validator) -> Result<(), String> {
-    check_id(record.id)?;
-    let texts = [
-        record.version,
-        record.updated_at,
-        match record.state {
-            State::MergedInto(id) => Some(id),
-            State::Present | State::Deleted => None,
-        },
-    ];
-    if texts.into_iter().flatten().any(|text| text.contains('\0')) {
-        return Err("its version, time or merge target contains NUL".to_owned());
-    }
-    if record.data.len() > MAX_DATA_BYTES {
-        return Err(format!("its data is {} bytes, {MAX_DATA_BYTES} are allowed", record.data.len()));
-    }
-    match (record.state, record.data) {
-        (State::Present, "") => return Err("it has no data".to_owned()),
-        (State::Deleted | State::MergedInto(_), "") => return Ok(()),
-        _ => {}
+    record.check()?;
+    if record.data.is_empty() {
+        return Ok(());
     }
     match (validator, record.state) {
         (Validator::Schema(schema), State::Present) => {

@@ -132,7 +132,7 @@ impl Retriever {
             moment: None,
         };
         let cursor = claim.cursor.clone();
-        let progress = Progress::new(cursor.as_ref(), self.options.stall_pages);
+        let progress = Progress::new(cursor.as_ref(), self.options.patience);
         Ok(Work {
             retriever: self,
             claim,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use syncline::connector::{Catalog, Engine, EngineOptions};
-use syncline::domain::{IntegrationId, chain};
+use syncline::domain::{IntegrationId, Patience, chain};
 use syncline::egress::{EgressConfig, Gate, MemoryCredentials, MemoryPauses, RequestBudget, Wire};
 use syncline::process::{ProcessOptions, Processor};
 use syncline::queue::relay::send_ready;
@@ -256,7 +256,7 @@ fn retrieve_options(name: &str, shared: &Shared) -> RetrieveOptions {
         slice_pages: shared.slice_pages,
         // By the process's own clock, which knows nothing of the simulated one: out of the way.
         slice_time: Duration::from_secs(3_600),
-        stall_pages: 50,
+        patience: Patience { empty_pages: 50, rejected: 100, rejected_share: 0.01 },
         max_attempts: 4,
         page_size: 3,
         unlanded_bytes: shared.unlanded_bytes,

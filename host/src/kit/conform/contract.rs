@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::kit::cassette::play::Player;
 use crate::kit::cassette::{Cassette, Function};
-use crate::kit::reading::MOST_EMPTY_PAGES;
+use crate::kit::reading::PATIENCE;
 
 /// A name that no provider has.
 const NO_OBJECT: &str = "syncline-no-such-object";
@@ -80,17 +80,17 @@ pub(super) fn pages(baseline: &Baseline, tally: &mut Tally) {
     let validator = serde_json::from_str(&baseline.object.schema)
         .ok()
         .and_then(|schema: serde_json::Value| jsonschema::draft202012::new(&schema).ok());
-    let mut progress = Progress::new(None, MOST_EMPTY_PAGES);
+    let mut progress = Progress::new(None, PATIENCE);
     for recorded in &baseline.pages {
         let page = &recorded.page;
         if recorded.from.is_none() {
-            progress = Progress::new(None, MOST_EMPTY_PAGES);
+            progress = Progress::new(None, PATIENCE);
         }
         let judged = progress.judge(page).map_err(|error| Failure::new(error.to_string()).seen(vec![place(recorded)]));
         tally.case(checks::CURSOR_ADVANCES, name, judged);
         if page.ends() {
             // Each reading is judged by itself: what follows is another run.
-            progress = Progress::new(Some(&page.cursor), MOST_EMPTY_PAGES);
+            progress = Progress::new(Some(&page.cursor), PATIENCE);
         }
         let mut seen = HashSet::new();
         for record in &page.interactions {
