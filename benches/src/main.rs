@@ -32,6 +32,11 @@ mod tick;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// The host's own: what is compared differs in what it does, not in how it allocates.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Debug, Parser)]
 #[command(name = "syncline-bench", version, about = "Measures the host; started by `cargo xtask bench`")]

@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -29,9 +30,9 @@ const PEERS: &str = include_str!("../../benches/peers/requirements.txt");
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Only these, separated by commas: sandbox, full, page, quiet, memory, tick, calls.
-    #[arg(long)]
-    only: Option<String>,
+    /// Only these, separated by commas: hot, sandbox, full, page, quiet, memory, tick, calls.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Records of a full sync.
     #[arg(long, default_value_t = 100_000)]
     records: u64,
@@ -43,8 +44,19 @@ pub(crate) struct Options {
     json: bool,
 }
 
+/// The part that divan measures: functions, not processes.
+const HOT: &str = "hot";
+
 /// Builds, starts, measures, stops.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.wants(HOT) && !options.json {
+        step("Measuring what every record passes through, in this process");
+        hot(options.quick)?;
+    }
+    let processes: Vec<&str> = options.only.iter().map(String::as_str).filter(|part| *part != HOT).collect();
+    if processes.is_empty() && !options.only.is_empty() {
+        return Ok(());
+    }
     let plugins = plugins::build()?;
     step("Building the host and the bench, optimised");
     let programs = build()?;
@@ -54,10 +66,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     command.arg("run").arg("--programs").arg(&programs).arg("--plugins").arg(plugins);
     command.arg("--scratch").arg(programs.join("scratch"));
     command.args(["--postgres", postgres.url(), "--sqs", sqs.url(), "--records", &options.records.to_string()]);
-    if let Some(only) = &options.only {
-        command.args(["--only", only]);
+    if !processes.is_empty() {
+        command.args(["--only", &processes.join(",")]);
     }
-    if options.only.as_ref().is_none_or(|only| only.split(',').any(|part| part == "full")) {
+    if options.wants("full") {
         command.arg("--python").arg(venv::python("peers", PEERS, "the Python peers of the bench")?);
     }
     for (flag, wanted) in [("--quick", options.quick), ("--json", options.json)] {
@@ -69,17 +81,40 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     proc::run(&mut command)
 }
 
-/// Builds the programs and answers with the directory of their copies.
-fn build() -> Result<PathBuf> {
-    let directory = target().join("bench");
-    fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+impl Options {
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
+}
+
+/// cargo, building our own crates as in a release.
+fn optimised(verb: &str) -> Command {
     let mut command = cargo();
-    command.args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"]);
+    command.arg(verb);
     // Incremental compilation cuts our crates into small pieces that are not optimised across.
     command.env("CARGO_INCREMENTAL", "0");
     for setting in OPTIMISED {
         command.args(["--config", setting]);
     }
+    command
+}
+
+/// Runs the functions' own benchmarks; in a hurry each only once.
+fn hot(quick: bool) -> Result<()> {
+    let mut command = optimised("bench");
+    command.args(["--quiet", "--profile", "dev", "--package", "syncline-bench", "--bench", HOT]);
+    if quick {
+        command.args(["--", "--test"]);
+    }
+    proc::run(&mut command)
+}
+
+/// Builds the programs and answers with the directory of their copies.
+fn build() -> Result<PathBuf> {
+    let directory = target().join("bench");
+    fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let mut command = optimised("build");
+    command.args(["--workspace", "--bins", "--message-format=json-render-diagnostics"]);
     let messages = proc::output(&mut command)?;
     let built: Vec<Artifact> = messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     for name in PROGRAMS {
