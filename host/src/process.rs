@@ -32,6 +32,9 @@ pub struct ProcessOptions {
     pub concurrency: usize,
     /// How long one receive waits for messages.
     pub wait: Duration,
+    /// Pause in which more arrives to land in one transaction: after a receive that did not bring as many messages as it
+    /// could, and between the landings of an object whose pages keep coming.
+    pub gather: Duration,
     /// Share of an object's present rows that a mark and sweep may delete without being confirmed, 0..=1.
     pub sweep_guard: f64,
 }
@@ -43,10 +46,6 @@ pub const BATCH_BYTES: i64 = 4 << 20;
 
 /// Messages of one receive.
 const RECEIVE: usize = 10;
-
-/// Pause after a receive that did not bring as many as it could: what arrives meanwhile lands in one transaction instead
-/// of one each.
-const GATHER: Duration = Duration::from_millis(50);
 
 /// A message that is not for this host is left to others so often; a queue without a dead-letter queue drops it then.
 const MAX_RECEIVES: u32 = 5;
@@ -96,7 +95,7 @@ impl Processor {
                     if !all {
                         tokio::select! {
                             () = stop.cancelled() => {}
-                            () = tokio::time::sleep(GATHER) => {}
+                            () = tokio::time::sleep(self.options.gather) => {}
                         }
                     }
                 }
@@ -154,7 +153,12 @@ impl Processor {
         let Some(mut turn) = self.turns.take(object) else { return Ok(total) };
         let Some(known) = self.store.landing_object(object).await? else { return Ok(total) };
         let validator = self.validators.of(object, &known.record_schema);
+        let mut landings = 0;
         loop {
+            // The first look back is at once: mostly there is nothing more. What keeps coming is left to gather.
+            if landings > 1 {
+                tokio::time::sleep(self.options.gather).await;
+            }
             let batches = self.store.committed_batches(object, BATCHES, BATCH_BYTES).await?;
             if batches.is_empty() {
                 match turn.end() {
@@ -177,6 +181,7 @@ impl Processor {
             histogram!("syncline_landing_duration_seconds").record(started.elapsed());
             report(object, &landed);
             add(&mut total, &landed);
+            landings = if batches.len() < BATCHES as usize { landings + 1 } else { 1 };
         }
     }
 

@@ -92,6 +92,7 @@ pub(super) fn process(config: &Config, wait: Duration) -> ProcessOptions {
     ProcessOptions {
         concurrency: config.process.concurrency as usize,
         wait,
+        gather: Duration::from_millis(50),
         sweep_guard: config.process.sweep_guard.fraction(),
     }
 }

@@ -140,7 +140,7 @@ impl Host {
             Arc::new(gate),
             retrieve_options(&name, shared),
         );
-        let options = ProcessOptions { concurrency: 4, wait: Duration::ZERO, sweep_guard: 1.0 };
+        let options = ProcessOptions { concurrency: 4, wait: Duration::ZERO, gather: Duration::ZERO, sweep_guard: 1.0 };
         let processor = Processor::new(store.clone(), Arc::clone(&shared.receiver), options);
         Self {
             name,
