@@ -161,10 +161,8 @@ impl Processor {
             }
             let batches = self.store.committed_batches(object, BATCHES, BATCH_BYTES).await?;
             if batches.is_empty() {
-                match turn.end() {
-                    Some(again) => turn = again,
-                    None => return Ok(total),
-                }
+                let Some(again) = turn.end() else { return Ok(total) };
+                turn = again;
                 continue;
             }
             let started = Instant::now();

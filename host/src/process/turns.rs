@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::ObjectId;
 
@@ -20,7 +20,7 @@ pub(super) struct Turn<'a> {
 impl Turns {
     /// The turn for an object. None while somebody has it: they look once more before they end it.
     pub(super) fn take(&self, object: ObjectId) -> Option<Turn<'_>> {
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(object) {
+        match self.entries().entry(object) {
             Entry::Occupied(mut rang) => {
                 rang.insert(true);
                 None
@@ -31,33 +31,32 @@ impl Turns {
             }
         }
     }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<ObjectId, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Turn<'_> {
     /// Ends the turn of who found nothing more to land; gives it back where a bell rang since it began or since this was
     /// asked last.
     pub(super) fn end(self) -> Option<Self> {
-        let mut turns = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match turns.get_mut(&self.object) {
-            Some(rang @ true) => {
-                *rang = false;
-                drop(turns);
-                Some(self)
-            }
-            // Ended under the lock: a bell that rings from here on finds the place free.
-            Some(false) | None => {
-                turns.remove(&self.object);
-                drop(turns);
-                std::mem::forget(self);
-                None
-            }
+        let mut entries = self.turns.entries();
+        if entries.insert(self.object, false) == Some(true) {
+            drop(entries);
+            return Some(self);
         }
+        // Ended under the lock, and not once more when it is dropped: a bell that rings from here on finds the place free.
+        entries.remove(&self.object);
+        drop(entries);
+        std::mem::forget(self);
+        None
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.turns.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.object);
+        self.turns.entries().remove(&self.object);
     }
 }
 
