@@ -1,6 +1,7 @@
-//! What every record, request or line of a log passes through, each alone: `cargo xtask bench --only hot`.
+//! What every record, request or doorbell passes through, each alone: `cargo xtask bench --only hot`.
 //!
-//! A group's row `bare` is the least that such work can be, in the same run: read the others as multiples of it.
+//! Where a group has a row `bare`, that is the least that such work can be, in the same run: read the others as multiples of
+//! it.
 
 #![expect(clippy::unwrap_used, reason = "nothing here is shipped")]
 
@@ -130,7 +131,7 @@ mod land {
     const TYPES: &str = r#"{"type":"object","required":["id","properties"],"properties":{"id":{"type":"string"},
         "updatedAt":{"type":"string"},"archived":{"type":"boolean"},"properties":{"type":"object"}}}"#;
     /// One that only the whole validator can judge.
-    const PATTERN: &str = r#"{"type":"object","required":["id"],"properties":{"id":{"type":"string","minLength":1}}}"#;
+    const LENGTH: &str = r#"{"type":"object","required":["id"],"properties":{"id":{"type":"string","minLength":1}}}"#;
 
     /// The walk over every record's JSON.
     #[divan::bench]
@@ -143,11 +144,11 @@ mod land {
         });
     }
 
-    #[divan::bench(args = ["any object", "types", "pattern"])]
+    #[divan::bench(args = ["any object", "types", "length"])]
     fn prepare(bencher: Bencher<'_, '_>, schema: &str) {
         let validator = match schema {
             "types" => prepare::validator(TYPES),
-            "pattern" => prepare::validator(PATTERN),
+            "length" => prepare::validator(LENGTH),
             _ => Validator::AnyObject,
         };
         let known = LandingObject { integration_id: 1, record_schema: String::new() };
@@ -168,7 +169,7 @@ mod egress {
     use super::{Bencher, BytesCount, black_box, contacts};
 
     #[divan::bench]
-    fn judge_an_address(bencher: Bencher<'_, '_>) {
+    fn read_and_judge_an_address(bencher: Bencher<'_, '_>) {
         bencher.bench_local(|| address::refusal(black_box("203.0.114.7".parse().unwrap())));
     }
 

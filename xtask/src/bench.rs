@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::demo::Artifact;
 use crate::servers::{Postgres, Sqs};
@@ -39,7 +39,7 @@ pub(crate) struct Options {
     /// Fewer rounds and smaller numbers: to see that everything works, not how fast.
     #[arg(long)]
     quick: bool,
-    /// Print one line of JSON instead of the table.
+    /// Print one line of JSON instead of the table; without `hot`, which has none.
     #[arg(long)]
     json: bool,
 }
@@ -49,6 +49,7 @@ const HOT: &str = "hot";
 
 /// Builds, starts, measures, stops.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    ensure!(!options.json || !options.only.iter().any(|part| part == HOT), "`{HOT}` prints a table and no JSON");
     if options.wants(HOT) && !options.json {
         step("Measuring what every record passes through, in this process");
         hot(options.quick)?;
