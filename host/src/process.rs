@@ -35,6 +35,8 @@ pub struct ProcessOptions {
     /// Pause in which more arrives to land in one transaction: after a receive that did not bring as many messages as it
     /// could, and between the landings of an object whose pages keep coming.
     pub gather: Duration,
+    /// Landings of one object in a row, after which its place goes to what waits behind it; at least 1.
+    pub landings: u32,
     /// Share of an object's present rows that a mark and sweep may delete without being confirmed, 0..=1.
     pub sweep_guard: f64,
 }
@@ -87,9 +89,9 @@ impl Processor {
                 Ok(deliveries) if deliveries.is_empty() => {}
                 Ok(deliveries) => {
                     let all = deliveries.len() >= RECEIVE;
-                    let this = Arc::clone(self);
+                    let (this, ending) = (Arc::clone(self), stop.clone());
                     tasks.spawn(async move {
-                        survive("landing", this.handle(deliveries)).await;
+                        survive("landing", this.handle(deliveries, &ending)).await;
                         drop(place);
                     });
                     if !all {
@@ -107,8 +109,9 @@ impl Processor {
         }
     }
 
-    /// Lands what a set of messages points at, and deletes those that are done with.
-    pub async fn handle(&self, deliveries: Vec<Delivery>) {
+    /// Lands what a set of messages points at, and deletes those that are done with. After `stop` each object lands once at
+    /// most, and what is left of it waits for whoever hears its bell next.
+    pub async fn handle(&self, deliveries: Vec<Delivery>, stop: &CancellationToken) {
         point!("receive bells", after);
         let mut done = Vec::with_capacity(deliveries.len());
         let mut objects = HashSet::new();
@@ -117,8 +120,8 @@ impl Processor {
             match Message::decode(&delivery.body) {
                 Ok(Message::Process { object, .. }) => {
                     if objects.insert(object) {
-                        match survive("landing", self.land_object(object)).await {
-                            Some(Ok(_)) => {}
+                        match survive("landing", self.land_object(object, stop)).await {
+                            Some(Ok(())) => {}
                             Some(Err(error)) => {
                                 tracing::warn!(object.id = object.0, error = %chain(&error), "landing failed, will try again");
                                 failed.insert(object);
@@ -144,26 +147,32 @@ impl Processor {
         point!("delete bells", after);
     }
 
-    /// Lands everything that is committed of an object; or sees to it that who is at it already does, and lands nothing.
+    /// Lands what is committed of an object until nothing is left or its turn is over, which hangs a bell for the rest; or sees
+    /// to it that who is at it already does, and lands nothing.
     ///
     /// # Errors
     /// When the database fails; what landed before stays landed.
-    pub async fn land_object(&self, object: ObjectId) -> Result<Landed, StoreError> {
-        let mut total = Landed::default();
-        let Some(mut turn) = self.turns.take(object) else { return Ok(total) };
-        let Some(known) = self.store.landing_object(object).await? else { return Ok(total) };
+    async fn land_object(&self, object: ObjectId, stop: &CancellationToken) -> Result<(), StoreError> {
+        let Some(mut turn) = self.turns.take(object) else { return Ok(()) };
+        let Some(known) = self.store.landing_object(object).await? else { return Ok(()) };
         let validator = self.validators.of(object, &known.record_schema);
-        let mut landings = 0;
-        loop {
+        let mut trickle = 0;
+        for landings in 0.. {
             // The first look back is at once: mostly there is nothing more. What keeps coming is left to gather.
-            if landings > 1 {
+            if trickle > 1 {
                 tokio::time::sleep(self.options.gather).await;
             }
             let batches = self.store.committed_batches(object, BATCHES, BATCH_BYTES).await?;
             if batches.is_empty() {
-                let Some(again) = turn.end() else { return Ok(total) };
+                let Some(again) = turn.end() else { break };
                 turn = again;
                 continue;
+            }
+            if landings >= self.options.landings.max(1) || (landings > 0 && stop.is_cancelled()) {
+                // Free before the bell hangs: who hears it at once must find the place free.
+                drop(turn);
+                self.store.ring_object(object).await?;
+                break;
             }
             let started = Instant::now();
             let mut landing = prepare::landing(object, &known, &batches, &validator, self.options.sweep_guard);
@@ -178,9 +187,9 @@ impl Processor {
             let Some(landed) = landed else { continue };
             histogram!("syncline_landing_duration_seconds").record(started.elapsed());
             report(object, &landed);
-            add(&mut total, &landed);
-            landings = if batches.len() < BATCHES as usize { landings + 1 } else { 1 };
+            trickle = if batches.len() < BATCHES as usize { trickle + 1 } else { 1 };
         }
+        Ok(())
     }
 
     /// Finds the rows whose JSON the database cannot hold and moves them to the rejected ones.
@@ -232,14 +241,4 @@ fn report(object: ObjectId, landed: &Landed) {
         );
     }
     tracing::debug!(object.id = object.0, ?landed, "landed");
-}
-
-fn add(total: &mut Landed, landed: &Landed) {
-    total.inserted += landed.inserted;
-    total.changed += landed.changed;
-    total.unchanged += landed.unchanged;
-    total.stale += landed.stale;
-    total.rejected += landed.rejected;
-    total.swept += landed.swept;
-    total.sweep_refused += landed.sweep_refused;
 }

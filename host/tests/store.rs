@@ -33,4 +33,5 @@ mod store {
     mod schema;
     mod storm;
     mod sweeps;
+    mod turns;
 }

@@ -93,6 +93,7 @@ pub(super) fn process(config: &Config, wait: Duration) -> ProcessOptions {
         concurrency: config.process.concurrency as usize,
         wait,
         gather: Duration::from_millis(50),
+        landings: 16,
         sweep_guard: config.process.sweep_guard.fraction(),
     }
 }

@@ -196,6 +196,33 @@ impl Store {
             .during("read an object"))
     }
 
+    /// Hangs a bell for what is committed of an object and has not landed, behind all that waits; nothing if all has landed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ring_object(&self, object: ObjectId) -> Result<(), StoreError> {
+        // Whoever holds this very bell deletes it at the attempt they took it at, and leaves it by that.
+        let ring = sql!(
+            "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
+             SELECT 'process', 'o' || o.id,
+                    '{\"v\":1,\"kind\":\"process\",\"batch\":' || MAX(b.id) || ',\"object\":' || o.id || '}',
+                    o.customer_id, ",
+            now,
+            ", ",
+            now,
+            "
+             FROM batches b JOIN objects o ON o.id = b.object_id
+             WHERE b.state = 'committed' AND b.object_id = $1
+             GROUP BY o.id, o.customer_id
+             ON CONFLICT (queue, dedup) DO UPDATE
+             SET attempts = outbox.attempts + 1, order_key = EXCLUDED.order_key, available_at = EXCLUDED.available_at"
+        );
+        write!(self, "ring for the rest of an object", |tx, sql| {
+            sqlx::query(sql(ring)).bind(object.0).execute(&mut *tx).await.during("ring for the rest of an object")?;
+            Ok(())
+        })
+    }
+
     /// Lands a set of batches in one transaction. Batches that somebody else has landed meanwhile make it land nothing
     /// and answer `None`: look again.
     ///

@@ -15,6 +15,7 @@ use syncline::queue::{Bell, Message, QueueName, Receiver, Sender};
 use syncline::retrieve::{RetrieveOptions, Retriever};
 use syncline::schedule::{ScheduleOptions, Scheduler};
 use syncline::store::Store;
+use tokio_util::sync::CancellationToken;
 
 use crate::turns::{Waiting, Work};
 use crate::{clock, dice};
@@ -140,7 +141,13 @@ impl Host {
             Arc::new(gate),
             retrieve_options(&name, shared),
         );
-        let options = ProcessOptions { concurrency: 4, wait: Duration::ZERO, gather: Duration::ZERO, sweep_guard: 1.0 };
+        let options = ProcessOptions {
+            concurrency: 4,
+            wait: Duration::ZERO,
+            gather: Duration::ZERO,
+            landings: 2,
+            sweep_guard: 1.0,
+        };
         let processor = Processor::new(store.clone(), Arc::clone(&shared.receiver), options);
         Self {
             name,
@@ -207,7 +214,7 @@ impl Host {
                 let processor = Arc::clone(&self.processor);
                 Box::pin(async move {
                     let received = shared.receiver.receive(QueueName::Process, 10, Duration::ZERO).await;
-                    processor.handle(received.unwrap_or_default()).await;
+                    processor.handle(received.unwrap_or_default(), &CancellationToken::new()).await;
                 })
             }
             Role::Beat => {
