@@ -33,9 +33,13 @@ pub struct Swept {
 
 /// Picks what is due and dispatches it, on Postgres in one statement. What is overdue by more than an interval was left
 /// lying by all schedulers, with much else: its run is there at once, but its time comes later, see `put_off`.
+///
+/// A row that is locked stays where it is, so the update finds it by its place, without the index. One that somebody else
+/// moved between the snapshot and the lock is in a place that this statement cannot see: it is not claimed, so it gets no
+/// run either, and the next tick takes it.
 const DISPATCH: Sql = sql!(
     "WITH due AS (
-        SELECT o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ",
+        SELECT o.ctid AS place, o.id, o.customer_id, o.due_at, o.dispatched_at, o.requested, ",
     now_once,
     " AS now, ",
     put_off("$2"),
@@ -52,23 +56,24 @@ const DISPATCH: Sql = sql!(
     "
     ), claimed AS (
         UPDATE objects o SET active = 1, requested = 0, dispatched_at = d.now
-        FROM due d WHERE o.id = d.id RETURNING o.id
+        FROM due d WHERE o.ctid = d.place
+        RETURNING d.id, d.customer_id, d.due_at, d.dispatched_at, d.requested, d.now, d.put_off
     ), run AS (
         INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
         SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
                CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now + put_off
-        FROM due ORDER BY due_at
+        FROM claimed ORDER BY due_at
         RETURNING id, object_id
     ), turns AS (
         SELECT c.customer_id, ",
     turn("c.customer_id"),
-    " AS turn FROM (SELECT DISTINCT customer_id FROM due) c
+    " AS turn FROM (SELECT DISTINCT customer_id FROM claimed) c
     )
     INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
     SELECT 'retrieve', 'r' || run.id,
            '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || run.id || ',\"object\":' || d.id || '}', d.customer_id,
            t.turn + $3 * row_number() OVER (PARTITION BY d.customer_id ORDER BY d.due_at), d.now + d.put_off
-    FROM run JOIN due d ON d.id = run.object_id JOIN turns t ON t.customer_id = d.customer_id"
+    FROM run JOIN claimed d ON d.id = run.object_id JOIN turns t ON t.customer_id = d.customer_id"
 );
 
 /// Whether anything is due.
