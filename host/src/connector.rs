@@ -25,6 +25,7 @@ mod moment;
 mod pipe;
 #[cfg(test)]
 mod reference;
+mod rows;
 mod shelf;
 mod state;
 mod text;

@@ -13,6 +13,7 @@ use super::call::CallContext;
 use super::engine::Engine;
 use super::log::GuestLog;
 use super::pipe::Pipe;
+use super::rows::KeptRows;
 use super::wasi_http::WasiHttp;
 use crate::domain::http::Http;
 
@@ -29,6 +30,9 @@ pub(crate) struct State {
     /// Requests that this call sent through the contract's own door.
     pub(crate) requests: u32,
     pub(crate) memory: MemoryGauge,
+    /// Rows of answers that did not go into the sandbox, and the most bytes of them.
+    pub(crate) rows: KeptRows,
+    pub(crate) rows_limit: usize,
     wasi: WasiCtx,
     wasi_http: WasiHttp,
     table: ResourceTable,
@@ -75,7 +79,17 @@ pub(crate) fn open(engine: &Engine, cx: &CallContext, streams: (&Pipe, &Pipe), m
     let wasi_http = WasiHttp::new(Arc::clone(&cx.http), Arc::clone(&cx.log), limits.memory_bytes);
     let mut store = Store::new(
         &engine.wasm,
-        State { http: Arc::clone(&cx.http), log: Arc::clone(&cx.log), requests: 0, memory, wasi, wasi_http, table },
+        State {
+            http: Arc::clone(&cx.http),
+            log: Arc::clone(&cx.log),
+            requests: 0,
+            memory,
+            rows: KeptRows::default(),
+            rows_limit: limits.memory_bytes,
+            wasi,
+            wasi_http,
+            table,
+        },
     );
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(limits.hostcall_bytes);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use syncline_sdk::{Context, Error, RequestBuilder, Response};
 
 use crate::failure::{NOT_WORTH_RETRYING, checked};
+use crate::model::Listing;
 
 const BASE: &str = "https://api.hubapi.com";
 
@@ -51,7 +52,7 @@ impl<'c> Api<'c> {
 
     fn page(&self, url: String, list: &List<'_>) -> Result<Response, Error> {
         let mut request = self.ctx.get(url).query("limit", list.limit.to_string());
-        request = request.query("archived", list.archived.to_string());
+        request = Listing::of(request).query("archived", list.archived.to_string());
         if !list.properties.is_empty() {
             request = request.query("properties", list.properties);
         }
@@ -80,7 +81,7 @@ impl<'c> Api<'c> {
     }
 
     fn read_by_post(&self, url: String, body: &Value) -> Result<Response, Error> {
-        send(self.ctx.post(url).json(body).idempotent())
+        send(Listing::of(self.ctx.post(url)).json(body).idempotent())
     }
 }
 

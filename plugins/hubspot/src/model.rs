@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use syncline_sdk::{Error, Interaction, Response};
+use syncline_sdk::{Error, Interaction, RequestBuilder, Response, RowData};
 
 /// A page of a list, of a search or of a batch.
 #[derive(Debug)]
@@ -33,11 +33,20 @@ struct Next {
     after: String,
 }
 
+/// The key of the rows.
+const ROWS: &str = "results";
+
 impl<'a> Listing<'a> {
+    /// Says in a request that its answer will be a listing.
+    pub(crate) fn of(request: RequestBuilder<'_>) -> RequestBuilder<'_> {
+        request.rows_of::<Known<'_>>(ROWS)
+    }
+
     /// Parses an answer.
     pub(crate) fn parse(response: &'a Response) -> Result<Self, Error> {
-        let (rows, Rest { paging, total }) = response.rows("results")?;
-        let rows = rows.into_iter().map(|syncline_sdk::Row { raw, known }| Row { raw, known }).collect();
+        let (rows, Rest { paging, total }) = response.rows(ROWS)?;
+        let rows = rows.into_iter().map(|row: syncline_sdk::Row<'a, _>| Row { data: row.data(), known: row.known });
+        let rows = rows.collect();
         Ok(Self { rows, total, after: paging.and_then(|paging| paging.next).map(|next| next.after) })
     }
 
@@ -58,7 +67,7 @@ impl<'a> Listing<'a> {
 /// A record.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
-    raw: &'a str,
+    data: RowData<'a>,
     known: Known<'a>,
 }
 
@@ -99,7 +108,7 @@ impl Row<'_> {
 
     /// The record as it is.
     pub(crate) fn present(&self) -> Interaction {
-        stamped(Interaction::present(self.id(), self.raw), self.known.updated_at.as_deref())
+        stamped(Interaction::present(self.id(), self.data), self.known.updated_at.as_deref())
     }
 
     /// The tombstone of an archived record. Archiving need not move `updatedAt`, so its own stamp counts.
@@ -110,7 +119,7 @@ impl Row<'_> {
 
     /// The tombstone of an archived record that others still refer to: it keeps its data.
     pub(crate) fn tombstone_with_data(&self) -> Interaction {
-        self.tombstone().data(self.raw)
+        self.tombstone().data(self.data)
     }
 
     /// The tombstones of the records that were merged into this one. HubSpot shows a merge nowhere else: the loser is

@@ -11,6 +11,7 @@
 #[doc(hidden)]
 pub mod guest;
 
+mod asked;
 mod connector;
 mod context;
 pub mod cursor;
@@ -34,7 +35,7 @@ pub use object::{DeleteMode, ObjectType, SyncMode};
 pub use page::{Data, Interaction, Page, State};
 pub use request::{Http, Method, Request, RequestBuilder};
 pub use response::Response;
-pub use rows::Row;
+pub use rows::{Row, RowData};
 
 /// A provider-independent name and value; keys are lower case with dashes.
 pub type Attribute = (String, String);

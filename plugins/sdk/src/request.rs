@@ -1,9 +1,9 @@
 //! Asking the host for HTTP.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Attribute, Error, HttpError, Response};
+use crate::{Attribute, Error, HttpError, Response, asked};
 
 /// All but the unreserved characters of RFC 3986, so that no reader takes any of a value for syntax.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -52,7 +52,7 @@ pub struct Request {
     pub body: Option<Vec<u8>>,
     /// Repeating it does no harm although its method does not say so.
     pub idempotent: bool,
-    /// `timeout-ms`, `accept-status`.
+    /// `timeout-ms`, `accept-status`, `rows`, `rows-known`.
     pub attributes: Vec<Attribute>,
 }
 
@@ -153,6 +153,18 @@ impl<'a> RequestBuilder<'a> {
     /// Waits at most this long, if that is shorter than the host's limit.
     pub fn timeout_ms(mut self, ms: u64) -> Self {
         self.request.attributes.push(("timeout-ms".to_owned(), ms.to_string()));
+        self
+    }
+
+    /// Says that a successful answer is an object with a list of rows under this key, and that the connector reads of a row
+    /// what `T` asks for and hands the rest on with [`Row::data`](crate::Row::data), unseen. The rows can then stay with the
+    /// host: the answer has of each only what `T` asks for, which is a good deal faster. [`Response::rows`], with the same
+    /// key and the same type, reads it either way.
+    pub fn rows_of<'de, T: Deserialize<'de>>(mut self, key: &str) -> Self {
+        if let Some(known) = asked::of::<T>() {
+            self.request.attributes.push(("rows".to_owned(), key.to_owned()));
+            self.request.attributes.push(("rows-known".to_owned(), known));
+        }
         self
     }
 

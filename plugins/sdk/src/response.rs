@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::request::find_header;
 use crate::rows::{self, Row};
-use crate::{Attribute, Error, time};
+use crate::{Attribute, Error, asked, time};
 
 /// Characters of a body that an error message quotes.
 const EXCERPT: usize = 300;
@@ -19,7 +19,7 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// Decoded body, at most 16 MiB.
     pub body: Vec<u8>,
-    /// Reserved for later facts.
+    /// `rows`, `rows-known`, `rows-first`: the list whose rows the host keeps, what it left of them, and the number of the first.
     pub attributes: Vec<Attribute>,
 }
 
@@ -55,7 +55,8 @@ impl Response {
     }
 
     /// Parses a body that holds a list of rows under a key: of each row what `T` asks for, beside its text, and of the rest
-    /// what `Rest` asks for. Reads the body once. Fails with [`Error::Unexpected`] and a short excerpt.
+    /// what `Rest` asks for. Reads the body once. With [`rows_of`](crate::RequestBuilder::rows_of) in the request the rows
+    /// themselves may stay with the host. Fails with [`Error::Unexpected`] and a short excerpt.
     ///
     /// ```
     /// # use syncline_sdk::{Error, Response, Row};
@@ -80,7 +81,21 @@ impl Response {
         Rest: DeserializeOwned,
     {
         let text = std::str::from_utf8(&self.body).map_err(|error| self.nonsense(&error))?;
-        rows::read(text, key).map_err(|error| self.nonsense(&error))
+        rows::read(text, key, self.kept::<T>(key)?).map_err(|error| self.nonsense(&error))
+    }
+
+    /// The number of the first row of this list, if the host keeps its rows.
+    fn kept<'a, T: Deserialize<'a>>(&self, key: &str) -> Result<Option<u64>, Error> {
+        let Some(list) = self.attribute("rows") else { return Ok(None) };
+        if list != key || self.attribute("rows-known") != asked::of::<T>().as_deref() {
+            let why = "the request was told of other rows (`rows_of`) than are read now: the key and the type must be the same";
+            return Err(Error::Unexpected(why.to_owned()));
+        }
+        Ok(self.attribute("rows-first").and_then(|first| first.parse().ok()))
+    }
+
+    fn attribute(&self, key: &str) -> Option<&str> {
+        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     fn nonsense(&self, why: &dyn std::fmt::Display) -> Error {

@@ -6,17 +6,46 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, Error};
 
-/// A row of a list: its JSON as it came, and what was parsed out of it.
+use crate::page::Data;
+
+/// A row of a list: its JSON, and what was parsed out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row<'a, T> {
-    /// The row's JSON.
+    /// The row's JSON: as it came, or, if the host keeps it, what was asked for of it
+    /// (see [`RequestBuilder::rows_of`](crate::RequestBuilder::rows_of)).
     pub raw: &'a str,
     /// What the connector acts on.
     pub known: T,
+    /// The number under which the host keeps it.
+    kept: Option<u64>,
 }
 
-/// Reads a JSON object that holds a list of rows under a key, and whatever else there is as a value of its own.
-pub(crate) fn read<'a, T, Rest>(text: &'a str, key: &str) -> Result<(Vec<Row<'a, T>>, Rest), Error>
+impl<'a, T> Row<'a, T> {
+    /// The row's JSON as it came, for a record to carry, wherever it is.
+    pub const fn data(&self) -> RowData<'a> {
+        RowData { raw: self.raw, kept: self.kept }
+    }
+}
+
+/// The JSON of a row as it came: here, or with the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowData<'a> {
+    raw: &'a str,
+    kept: Option<u64>,
+}
+
+impl Data for RowData<'_> {
+    fn into_text(self) -> String {
+        match self.kept {
+            Some(number) => format!("@{number}"),
+            None => self.raw.to_owned(),
+        }
+    }
+}
+
+/// Reads a JSON object that holds a list of rows under a key, and whatever else there is as a value of its own. `kept` is the
+/// number under which the host keeps the first row, if it does.
+pub(crate) fn read<'a, T, Rest>(text: &'a str, key: &str, kept: Option<u64>) -> Result<(Vec<Row<'a, T>>, Rest), Error>
 where
     T: Deserialize<'a>,
     Rest: DeserializeOwned,
@@ -37,7 +66,8 @@ where
         let mut list = Vec::new();
         answer.members(b'[', b']', |answer| {
             let (known, raw) = answer.value()?;
-            list.push(Row { raw, known });
+            let kept = kept.map(|first| first.saturating_add(list.len() as u64));
+            list.push(Row { raw, known, kept });
             Ok(())
         })?;
         match rows.replace(list) {
@@ -142,14 +172,23 @@ mod tests {
             r#"{"next":"b","rows":[{"id":1,"x":[{}, "]"]}, {"x":"\"}","id":2}]}"#,
             " { \"rows\" :\n[ {\"id\":1,\"x\":[{}, \"]\"]} ,{\"x\":\"\\\"}\",\"id\":2} ] , \"next\" : \"b\" } ",
         ] {
-            let (rows, rest): (Vec<Row<'_, Known>>, Rest) = read(text, "rows").unwrap();
+            let (rows, rest): (Vec<Row<'_, Known>>, Rest) = read(text, "rows", None).unwrap();
             let raw: Vec<&str> = rows.iter().map(|row| row.raw).collect();
             assert_eq!(raw, [r#"{"id":1,"x":[{}, "]"]}"#, r#"{"x":"\"}","id":2}"#]);
             assert_eq!(rows.iter().map(|row| row.known.id).collect::<Vec<_>>(), [1, 2]);
             assert_eq!(rest.next.as_deref(), Some("b"));
         }
-        let (rows, rest): (Vec<Row<'_, Known>>, Rest) = read(r#"{"rows":[]}"#, "rows").unwrap();
+        let (rows, rest): (Vec<Row<'_, Known>>, Rest) = read(r#"{"rows":[]}"#, "rows", None).unwrap();
         assert!(rows.is_empty() && rest.next.is_none());
+    }
+
+    #[test]
+    fn rows_that_the_host_keeps_are_handed_on_by_their_number() {
+        let text = r#"{"rows":[{"id":1},{"id":2}]}"#;
+        let (rows, _): (Vec<Row<'_, Known>>, Rest) = read(text, "rows", Some(9)).unwrap();
+        assert_eq!(rows.iter().map(|row| row.data().into_text()).collect::<Vec<_>>(), ["@9", "@10"]);
+        let (rows, _): (Vec<Row<'_, Known>>, Rest) = read(text, "rows", None).unwrap();
+        assert_eq!(rows[1].data().into_text(), r#"{"id":2}"#);
     }
 
     #[test]
@@ -170,7 +209,7 @@ mod tests {
             r#"{"rows":[],}"#,
             r#"{"rows":[] "next":"a"}"#,
         ] {
-            let read: Read<'_> = read(text, "rows");
+            let read: Read<'_> = read(text, "rows", None);
             assert!(read.is_err(), "{text}");
         }
     }
@@ -178,7 +217,7 @@ mod tests {
     #[test]
     fn numbers_keep_their_digits() {
         let text = r#"{"total":12345678901234567890123,"rows":[1.50,-0, "x" ,null,true]}"#;
-        let (rows, rest): (Vec<Row<'_, Value>>, Box<RawValue>) = read(text, "rows").unwrap();
+        let (rows, rest): (Vec<Row<'_, Value>>, Box<RawValue>) = read(text, "rows", None).unwrap();
         assert_eq!(rows.iter().map(|row| row.raw).collect::<Vec<_>>(), ["1.50", "-0", "\"x\"", "null", "true"]);
         assert_eq!(rest.get(), r#"{"total":12345678901234567890123}"#);
         assert_eq!(rows[2].known, json!("x"));

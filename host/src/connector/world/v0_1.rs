@@ -7,6 +7,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::{Answer, Context, RawManifest};
 use crate::connector::log::LogLevel;
+use crate::connector::rows::Wish;
 use crate::connector::state::State;
 use crate::domain::http::{HttpError, Request};
 use crate::domain::{self as to, Cursor, ProviderError};
@@ -60,8 +61,13 @@ pub(crate) async fn fetch(
     object: &str,
     cursor: Option<&str>,
 ) -> Answer<to::Page> {
-    let answer = guest.syncline_connector_connector().call_fetch(store, &context(cx), object, cursor).await?;
-    Ok(answer.map(Into::into).map_err(Into::into))
+    let answer = guest.syncline_connector_connector().call_fetch(&mut *store, &context(cx), object, cursor).await?;
+    let answer = answer.map(|page| {
+        let mut page = to::Page::from(page);
+        store.data().rows.give(&mut page.interactions);
+        page
+    });
+    Ok(answer.map_err(Into::into))
 }
 
 fn context(cx: &Context<'_>) -> types::Context {
@@ -96,8 +102,18 @@ impl log::Host for State {
 impl http::Host for State {
     async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::HttpError>> {
         self.requests = self.requests.saturating_add(1);
-        let answer = self.http.send(request.into()).await;
-        Ok(answer.map(Into::into).map_err(Into::into))
+        let wish = Wish::of(|name| attribute(&request.attributes, name));
+        let mut answer = match self.http.send(request.into()).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let success = (200..300).contains(&answer.status);
+        let cut = wish.filter(|_| success).and_then(|wish| self.rows.keep(&answer.body, wish, self.rows_limit));
+        let attributes = cut.map(|cut| {
+            answer.body = cut.body;
+            cut.attributes
+        });
+        Ok(Ok(http::Response { attributes: attributes.unwrap_or_default(), ..answer.into() }))
     }
 }
 

@@ -19,6 +19,7 @@ const TEMPLATE: &[File] = folder!(true, "template" => "", [
 const SDK: &[File] = folder!(false, "sdk" => "sdk/", [
     "Cargo.toml",
     "README.md",
+    "src/asked.rs",
     "src/connector.rs",
     "src/context.rs",
     "src/cursor.rs",
