@@ -5,13 +5,9 @@
 //! A wish that is not understood or an answer that does not look as it says changes nothing: the whole answer goes in.
 //! Nothing here judges a record: that is done when it lands.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::contract::{PAGE_BYTES, PAGE_RECORDS};
 use crate::domain::Interaction;
@@ -55,12 +51,16 @@ impl Members {
         };
         Some(Self(wanted.as_object()?.iter().map(member).collect()))
     }
+
+    fn named(&self, name: &str) -> Option<&Member> {
+        self.0.iter().find(|member| member.name == name)
+    }
 }
 
 /// The rows that one call's answers left here, numbered from 0.
 #[derive(Default)]
 pub(crate) struct KeptRows {
-    answers: Vec<Bytes>,
+    answers: Vec<String>,
     rows: Vec<(usize, Range<usize>)>,
     bytes: usize,
 }
@@ -72,26 +72,29 @@ pub(crate) struct Cut {
 }
 
 impl KeptRows {
-    /// Keeps the rows of an answer and answers with what is left of it. None, and nothing kept, if it does not look as the
-    /// wish says, or if `limit` bytes or the rows of two pages would be exceeded.
-    pub(crate) fn keep(&mut self, answer: &Bytes, wish: Wish, limit: usize) -> Option<Cut> {
+    /// Keeps the rows of an answer and answers with what is left of it. The answer as it came, and nothing kept, if it does
+    /// not look as the wish says, or if `limit` bytes or the rows of two pages would be exceeded.
+    pub(crate) fn keep(&mut self, answer: Bytes, wish: Wish, limit: usize) -> Result<Cut, Bytes> {
         let bytes = self.bytes.saturating_add(answer.len());
         if bytes > limit {
-            return None;
+            return Err(answer);
         }
-        let text = std::str::from_utf8(answer).ok()?;
-        let mut body = String::with_capacity(text.len() / 4);
-        let rows = cut(text, &wish, ROWS.saturating_sub(self.rows.len()), &mut body)?;
+        let answer = String::from_utf8(answer.into()).map_err(|error| Bytes::from(error.into_bytes()))?;
+        let mut body = String::with_capacity(answer.len() / 4);
+        let mut scan = Scan { text: &answer, at: 0 };
+        let Some(rows) = scan.answer(&wish, ROWS.saturating_sub(self.rows.len()), &mut body) else {
+            return Err(answer.into());
+        };
         let (first, place) = (self.rows.len(), self.answers.len());
         self.rows.extend(rows.into_iter().map(|row| (place, row)));
-        self.answers.push(answer.clone());
+        self.answers.push(answer);
         self.bytes = bytes;
         let attributes = vec![
             ("rows".to_owned(), wish.list),
             ("rows-known".to_owned(), wish.text),
             ("rows-first".to_owned(), first.to_string()),
         ];
-        Some(Cut { body: body.into(), attributes })
+        Ok(Cut { body: body.into(), attributes })
     }
 
     /// Gives the records that name a row its JSON, until they are more than a page may hold. What names no row stays as it
@@ -110,183 +113,171 @@ impl KeptRows {
 
     fn named(&self, reference: &str) -> Option<&str> {
         let (answer, row) = self.rows.get(reference.strip_prefix('@')?.parse::<usize>().ok()?)?;
-        std::str::from_utf8(self.answers.get(*answer)?.get(row.clone())?).ok()
+        self.answers.get(*answer)?.get(row.clone())
     }
 }
 
-/// Writes what is wanted of an answer, and says where its rows are. None if there is not exactly one such list, if it has
-/// more than `most` rows, or if something in it is no object.
-fn cut(text: &str, wish: &Wish, most: usize, out: &mut String) -> Option<Vec<Range<usize>>> {
-    let mut reader = Reader { text, at: 0 };
-    let mut rows = None;
-    reader.members((b'{', b'}'), out, |reader, out| {
-        let (name, key) = reader.value(Text)?;
-        reader.take(b':')?;
-        out.push_str(key);
-        out.push(':');
-        if name != wish.list {
-            let (_, value) = reader.value(Whole)?;
-            out.push_str(value);
-            return Some(());
-        }
-        let mut found = Vec::new();
-        reader.members((b'[', b']'), out, |reader, out| {
-            let (_, row) = reader.value(Wanted { members: &wish.known, out })?;
-            found.push(reader.at - row.len()..reader.at);
-            (found.len() <= most).then_some(())
-        })?;
-        rows.replace(found).is_none().then_some(())
-    })?;
-    reader.peek().is_none().then_some(rows)?
-}
-
-/// A place in a text. What is not as expected is None.
-struct Reader<'a> {
+/// A way through JSON that looks at nothing but where values begin and end. Of JSON that is none it may make anything, or
+/// None: whoever parses what was written finds that out, and a row is checked as a whole when it lands.
+struct Scan<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Scan<'a> {
+    /// Writes what is wanted of an answer, and says where its rows are. None if there is not exactly one such list, or if it
+    /// has more than `most` rows.
+    fn answer(&mut self, wish: &Wish, most: usize, out: &mut String) -> Option<Vec<Range<usize>>> {
+        let mut rows = None;
+        self.members((b'{', b'}'), |scan, first| {
+            let (name, key) = scan.name()?;
+            out.push(if first { '{' } else { ',' });
+            out.push_str(key);
+            out.push(':');
+            if name != wish.list {
+                out.push_str(scan.value()?);
+                return Some(());
+            }
+            let list = scan.rows(&wish.known, most, out)?;
+            rows.replace(list).is_none().then_some(())
+        })?;
+        out.push('}');
+        self.peek().is_none().then_some(rows)?
+    }
+
+    fn rows(&mut self, known: &Members, most: usize, out: &mut String) -> Option<Vec<Range<usize>>> {
+        let mut rows = Vec::new();
+        out.push('[');
+        self.members((b'[', b']'), |scan, first| {
+            out.push_str(if first { "" } else { "," });
+            scan.peek()?;
+            let begin = scan.at;
+            scan.wanted(known, out)?;
+            rows.push(begin..scan.at);
+            (rows.len() <= most).then_some(())
+        })?;
+        out.push(']');
+        Some(rows)
+    }
+
+    /// Writes what is wanted of an object. What is none is written as it is.
+    fn wanted(&mut self, members: &Members, out: &mut String) -> Option<()> {
+        if self.peek()? != b'{' {
+            out.push_str(self.value()?);
+            return Some(());
+        }
+        out.push('{');
+        let begin = out.len();
+        self.members((b'{', b'}'), |scan, _| {
+            let (name, _) = scan.name()?;
+            let Some(member) = members.named(name) else {
+                return scan.value().map(drop);
+            };
+            out.push_str(if out.len() > begin { "," } else { "" });
+            out.push_str(&member.key);
+            match &member.inner {
+                None => out.push_str(scan.value()?),
+                Some(inner) => scan.wanted(inner, out)?,
+            }
+            Some(())
+        })?;
+        out.push('}');
+        Some(())
+    }
+
+    /// What stands between two brackets, one after the other, told whether it is the first.
+    fn members(
+        &mut self,
+        (open, close): (u8, u8),
+        mut member: impl FnMut(&mut Self, bool) -> Option<()>,
+    ) -> Option<()> {
+        self.take(open)?;
+        let mut first = true;
+        if self.peek()? != close {
+            loop {
+                member(self, first)?;
+                first = false;
+                if self.peek()? == close {
+                    break;
+                }
+                self.take(b',')?;
+            }
+        }
+        self.at += 1;
+        Some(())
+    }
+
+    /// A member's name, and the text of it with its quotes; behind its colon then. None for one that is written with escapes:
+    /// it might be any.
+    fn name(&mut self) -> Option<(&'a str, &'a str)> {
+        self.peek().filter(|next| *next == b'"')?;
+        let key = self.value()?;
+        self.take(b':')?;
+        let name = key.strip_prefix('"')?.strip_suffix('"')?;
+        (memchr::memchr(b'\\', name.as_bytes()).is_none()).then_some((name, key))
+    }
+
+    /// The text of a value.
+    fn value(&mut self) -> Option<&'a str> {
+        let first = self.peek()?;
+        let (begin, bytes) = (self.at, self.text.as_bytes());
+        match first {
+            b'"' => self.string()?,
+            b'{' | b'[' => {
+                let mut depth = 0_usize;
+                loop {
+                    match bytes.get(self.at)? {
+                        b'"' => {
+                            self.string()?;
+                            continue;
+                        }
+                        b'{' | b'[' => depth += 1,
+                        b'}' | b']' => depth -= 1,
+                        _ => {}
+                    }
+                    self.at += 1;
+                    if depth == 0 {
+                        break;
+                    }
+                }
+            }
+            _ => {
+                let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+                self.at += bytes.get(begin..)?.iter().position(ends).unwrap_or(bytes.len() - begin);
+            }
+        }
+        self.text.get(begin..self.at).filter(|text| !text.is_empty())
+    }
+
+    /// To behind the end of a string that begins here.
+    fn string(&mut self) -> Option<()> {
+        self.at += 1;
+        loop {
+            let left = self.text.as_bytes().get(self.at..)?;
+            let found = memchr::memchr2(b'"', b'\\', left)?;
+            if left.get(found) == Some(&b'"') {
+                self.at += found + 1;
+                return Some(());
+            }
+            self.at += found + 2;
+        }
+    }
+
     /// The next byte that is no white space; none at the end.
     fn peek(&mut self) -> Option<u8> {
-        let left = self.text.get(self.at..)?.bytes();
-        let (skipped, next) = left.enumerate().find(|(_, byte)| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))?;
-        self.at += skipped;
-        Some(next)
+        loop {
+            let next = *self.text.as_bytes().get(self.at)?;
+            if !matches!(next, b' ' | b'\t' | b'\n' | b'\r') {
+                return Some(next);
+            }
+            self.at += 1;
+        }
     }
 
     fn take(&mut self, wanted: u8) -> Option<()> {
         self.peek().filter(|next| *next == wanted)?;
         self.at += 1;
         Some(())
-    }
-
-    /// What stands between two brackets, one after the other; brackets and commas are copied.
-    fn members(
-        &mut self,
-        (open, close): (u8, u8),
-        out: &mut String,
-        mut member: impl FnMut(&mut Self, &mut String) -> Option<()>,
-    ) -> Option<()> {
-        self.take(open)?;
-        out.push(char::from(open));
-        if self.peek()? != close {
-            loop {
-                member(self, out)?;
-                if self.peek()? == close {
-                    break;
-                }
-                self.take(b',')?;
-                out.push(',');
-            }
-        }
-        self.at += 1;
-        out.push(char::from(close));
-        Some(())
-    }
-
-    /// A value, and the text that it was.
-    fn value<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Option<(S::Value, &'a str)> {
-        self.peek()?;
-        let left = self.text.get(self.at..)?;
-        let mut json = serde_json::Deserializer::from_str(left);
-        let value = seed.deserialize(&mut json).ok()?;
-        let length = json.into_iter::<IgnoredAny>().byte_offset();
-        self.at += length;
-        Some((value, left.get(..length)?))
-    }
-}
-
-/// A string.
-struct Text;
-
-impl<'de> DeserializeSeed<'de> for Text {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        serde::Deserialize::deserialize(json)
-    }
-}
-
-/// Anything, of which only its text counts.
-struct Whole;
-
-impl<'de> DeserializeSeed<'de> for Whole {
-    type Value = IgnoredAny;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        serde::Deserialize::deserialize(json)
-    }
-}
-
-/// An object, of which the wanted members are written; or null.
-struct Wanted<'w> {
-    members: &'w Members,
-    out: &'w mut String,
-}
-
-impl<'de> DeserializeSeed<'de> for Wanted<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Wanted<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.out.push_str("null");
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        self.out.push('{');
-        let begin = self.out.len();
-        while let Some(member) = map.next_key_seed(Named(self.members))? {
-            let Some(member) = member else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            if self.out.len() > begin {
-                self.out.push(',');
-            }
-            self.out.push_str(&member.key);
-            match &member.inner {
-                None => self.out.push_str(map.next_value::<&RawValue>()?.get()),
-                Some(members) => map.next_value_seed(Wanted { members, out: self.out })?,
-            }
-        }
-        self.out.push('}');
-        Ok(())
-    }
-}
-
-/// A member's name: the wanted member of that name.
-struct Named<'w>(&'w Members);
-
-impl<'de, 'w> DeserializeSeed<'de> for Named<'w> {
-    type Value = Option<&'w Member>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<'w> Visitor<'_> for Named<'w> {
-    type Value = Option<&'w Member>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.0.iter().find(|member| member.name == name))
     }
 }
 
@@ -309,7 +300,14 @@ mod tests {
     }
 
     fn keep(rows: &mut KeptRows, answer: &str) -> Option<Cut> {
-        rows.keep(&Bytes::copy_from_slice(answer.as_bytes()), wish("rows", KNOWN).unwrap(), 1 << 20)
+        let whole = Bytes::copy_from_slice(answer.as_bytes());
+        match rows.keep(whole.clone(), wish("rows", KNOWN).unwrap(), 1 << 20) {
+            Ok(cut) => Some(cut),
+            Err(left) => {
+                assert_eq!(left, whole);
+                None
+            }
+        }
     }
 
     fn record(data: &str) -> Interaction {
@@ -327,7 +325,7 @@ mod tests {
     #[test]
     fn an_answer_is_cut_down_to_what_is_known_of_its_rows_and_the_rows_are_given_for_their_numbers() {
         let first = r#"{"id":"1", "x" : [{"id":"no"}, "]}"] ,"properties":{"a":"\"}","merged":"7;8"},"at":1.50}"#;
-        let second = r#"{"properties":null,"\u0069d":"2"}"#;
+        let second = r#"{"properties":null,"id":"2"}"#;
         let answer = format!(r#" {{"next" : {{"rows":[1]}},"rows":[ {first} ,{second}, {{}}],"total":3}} "#);
         let mut rows = KeptRows::default();
         let cut = keep(&mut rows, &answer).unwrap();
@@ -356,12 +354,15 @@ mod tests {
             "{}",
             r#"{"rows":null}"#,
             r#"{"rows":{}}"#,
-            r#"{"rows":[1]}"#,
-            r#"{"rows":["a"]}"#,
-            r#"{"rows":[{"properties":"a"}]}"#,
             r#"{"rows":[{"id":1}"#,
             r#"{"rows":[{"id":1},]}"#,
             r#"{"rows":[{"id":}]}"#,
+            r#"{"rows":[{"id"}]}"#,
+            r#"{"rows":[{"id":1]}"#,
+            r#"{"rows":[{"\u0069d":1}]}"#,
+            r#"{"\u0072ows":[{"id":1}]}"#,
+            r#"{"rows":[{"id":"}]}"#,
+            r#"{"rows":[{"id":"\"#,
             r#"{"rows":[],"rows":[]}"#,
             r#"{"rows":[]} x"#,
             r#"{"rows":[] "next":1}"#,
@@ -371,7 +372,7 @@ mod tests {
         let deep = format!(r#"{{"rows":[{{"id":{}1{}}}]}}"#, "[".repeat(100_000), "]".repeat(100_000));
         keep(&mut rows, &deep);
         let invalid = Bytes::from_static(b"{\"rows\":[{\"id\":\"\xff\"}]}");
-        assert!(rows.keep(&invalid, wish("rows", KNOWN).unwrap(), 1 << 20).is_none());
+        assert_eq!(rows.keep(invalid.clone(), wish("rows", KNOWN).unwrap(), 1 << 20).err(), Some(invalid));
         for known in ["", "null", "[]", "7", "{"] {
             assert!(wish("rows", known).is_none(), "{known}");
         }

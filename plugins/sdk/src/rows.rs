@@ -37,7 +37,7 @@ pub struct RowData<'a> {
 impl Data for RowData<'_> {
     fn into_text(self) -> String {
         match self.kept {
-            Some(number) => format!("@{number}"),
+            Some(number) => ["@", &number.to_string()].concat(),
             None => self.raw.to_owned(),
         }
     }

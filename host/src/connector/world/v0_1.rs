@@ -107,13 +107,14 @@ impl http::Host for State {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error.into())),
         };
-        let success = (200..300).contains(&answer.status);
-        let cut = wish.filter(|_| success).and_then(|wish| self.rows.keep(&answer.body, wish, self.rows_limit));
-        let attributes = cut.map(|cut| {
-            answer.body = cut.body;
-            cut.attributes
-        });
-        Ok(Ok(http::Response { attributes: attributes.unwrap_or_default(), ..answer.into() }))
+        let mut attributes = Vec::new();
+        if let Some(wish) = wish.filter(|_| (200..300).contains(&answer.status)) {
+            match self.rows.keep(std::mem::take(&mut answer.body), wish, self.rows_limit) {
+                Ok(cut) => (answer.body, attributes) = (cut.body, cut.attributes),
+                Err(whole) => answer.body = whole,
+            }
+        }
+        Ok(Ok(http::Response { attributes, ..answer.into() }))
     }
 }
 
