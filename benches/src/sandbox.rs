@@ -189,7 +189,7 @@ fn both_ways(
     for (what, door, target) in [
         ("", &live, Some(1.5)),
         (", without the HTTP", &memory, None),
-        (" of 4 KiB more, without the HTTP", &wide, None),
+        (", with records of 4 KiB more and without the HTTP", &wide, None),
     ] {
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
