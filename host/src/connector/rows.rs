@@ -14,6 +14,8 @@ use crate::domain::Interaction;
 
 /// Rows kept for one call: what its page can hold, and as many that it passes over.
 const ROWS: usize = 2 * PAGE_RECORDS;
+/// Members that may be wanted of a row. Each name in an answer is compared with them.
+const MEMBERS: usize = 64;
 
 /// What a request says of the rows of its answer.
 pub(crate) struct Wish {
@@ -27,8 +29,6 @@ struct Members(Vec<Member>);
 
 struct Member {
     name: String,
-    /// The name as JSON, with its colon.
-    key: String,
     /// What is wanted of the member, if not all.
     inner: Option<Members>,
 }
@@ -38,18 +38,22 @@ impl Wish {
     pub(crate) fn of<'a>(attribute: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         let (list, text) = (attribute("rows")?, attribute("rows-known")?);
         let known = Members::of(&serde_json::from_str(text).ok()?)?;
+        if known.count() > MEMBERS {
+            return None;
+        }
         Some(Self { list: list.to_owned(), text: text.to_owned(), known })
     }
 }
 
 impl Members {
     fn of(wanted: &serde_json::Value) -> Option<Self> {
-        let member = |(name, inner): (&String, &serde_json::Value)| Member {
-            name: name.clone(),
-            key: format!("{}:", serde_json::Value::from(name.as_str())),
-            inner: Self::of(inner),
-        };
+        let member = |(name, inner): (&String, _)| Member { name: name.clone(), inner: Self::of(inner) };
         Some(Self(wanted.as_object()?.iter().map(member).collect()))
+    }
+
+    /// How many they are, those of members included.
+    fn count(&self) -> usize {
+        self.0.iter().map(|member| 1 + member.inner.as_ref().map_or(0, Self::count)).sum()
     }
 
     fn named(&self, name: &str) -> Option<&Member> {
@@ -169,12 +173,13 @@ impl<'a> Scan<'a> {
         out.push('{');
         let begin = out.len();
         self.members((b'{', b'}'), |scan, _| {
-            let (name, _) = scan.name()?;
+            let (name, key) = scan.name()?;
             let Some(member) = members.named(name) else {
                 return scan.value().map(drop);
             };
             out.push_str(if out.len() > begin { "," } else { "" });
-            out.push_str(&member.key);
+            out.push_str(key);
+            out.push(':');
             match &member.inner {
                 None => out.push_str(scan.value()?),
                 Some(inner) => scan.wanted(inner, out)?,
@@ -377,6 +382,12 @@ mod tests {
             assert!(wish("rows", known).is_none(), "{known}");
         }
         assert!(Wish::of(|_| None).is_none());
+        let crowd = |members: usize| {
+            let names: Vec<_> = (1..members).map(|n| format!("\"m{n}\":null")).collect();
+            format!("{{\"in\":{{{}}}}}", names.join(","))
+        };
+        assert!(wish("rows", &crowd(MEMBERS)).is_some());
+        assert!(wish("rows", &crowd(MEMBERS + 1)).is_none());
     }
 
     #[test]
