@@ -10,6 +10,7 @@ pub mod ids;
 pub mod interaction;
 pub mod manifest;
 pub mod outcome;
+pub mod portion;
 pub mod progress;
 pub mod schedule;
 
@@ -18,4 +19,5 @@ pub use ids::{BatchId, CustomerId, Digest, IntegrationId, ObjectId, RunId};
 pub use interaction::{Cursor, Interaction, MAX_ID_BYTES, Page, RecordState, check_id};
 pub use manifest::{AuthKind, AuthScheme, DeleteMode, Manifest, OAuth2, ObjectType, RateHint, SyncMode};
 pub use outcome::{CallError, FaultKind, Outcome, ProviderError, classify};
+pub use portion::Portion;
 pub use progress::{Patience, Progress};

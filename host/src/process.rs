@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::{ObjectId, chain};
+use crate::domain::{ObjectId, Portion, chain};
 use crate::points::point;
 use crate::queue::{Delivery, Message, MessageError, QueueName, Receiver};
 use crate::store::landing::{Landed, Landing, Reject, place};
@@ -41,7 +41,7 @@ pub struct ProcessOptions {
     pub sweep_guard: f64,
 }
 
-/// Batches read for one landing transaction, none added once they hold [`BATCH_BYTES`].
+/// Batches read for one landing transaction at most (fewer after one that failed), none added once they hold [`BATCH_BYTES`].
 pub const BATCHES: u32 = 16;
 /// Bytes after which no further batch is added to a landing transaction.
 pub const BATCH_BYTES: i64 = 4 << 20;
@@ -59,13 +59,21 @@ pub struct Processor {
     options: ProcessOptions,
     validators: Validators,
     turns: Turns,
+    portion: Portion,
 }
 
 impl Processor {
     /// A processor over this store and queue.
     #[must_use]
     pub fn new(store: Store, queue: Arc<dyn Receiver>, options: ProcessOptions) -> Self {
-        Self { store, queue, options, validators: Validators::default(), turns: Turns::default() }
+        Self {
+            store,
+            queue,
+            options,
+            validators: Validators::default(),
+            turns: Turns::default(),
+            portion: Portion::of(BATCHES),
+        }
     }
 
     /// Receives and lands until `stop`, then finishes what it has begun.
@@ -162,7 +170,8 @@ impl Processor {
             if trickle > 1 {
                 tokio::time::sleep(self.options.gather).await;
             }
-            let batches = self.store.committed_batches(object, BATCHES, BATCH_BYTES).await?;
+            let portion = self.portion.now();
+            let batches = self.store.committed_batches(object, portion, BATCH_BYTES).await?;
             if batches.is_empty() {
                 let Some(again) = turn.end() else { break };
                 turn = again;
@@ -176,20 +185,24 @@ impl Processor {
             }
             let started = Instant::now();
             let mut landing = prepare::landing(object, &known, &batches, &validator, self.options.sweep_guard);
-            let landed = match self.store.land(&landing).await {
-                Err(error) if error.is_bad_data() => {
-                    self.reject_what_the_database_refuses(&mut landing).await?;
-                    self.store.land(&landing).await?
-                }
-                other => other?,
-            };
+            let landed = self.portion.after(self.land(&mut landing).await)?;
             // None: another processor was faster with some of them. It goes on from there, so look again.
             let Some(landed) = landed else { continue };
             histogram!("syncline_landing_duration_seconds").record(started.elapsed());
             report(object, &landed);
-            trickle = if batches.len() < BATCHES as usize { trickle + 1 } else { 1 };
+            trickle = if batches.len() < portion as usize { trickle + 1 } else { 1 };
         }
         Ok(())
+    }
+
+    async fn land(&self, landing: &mut Landing<'_>) -> Result<Option<Landed>, StoreError> {
+        match self.store.land(landing).await {
+            Err(error) if error.is_bad_data() => {
+                self.reject_what_the_database_refuses(landing).await?;
+                self.store.land(landing).await
+            }
+            other => other,
+        }
     }
 
     /// Finds the rows whose JSON the database cannot hold and moves them to the rejected ones.

@@ -11,7 +11,7 @@ use metrics::{counter, histogram};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::chain;
+use crate::domain::{Portion, chain};
 use crate::queue::{Bell, QueueName};
 use crate::store::schedule::Swept;
 use crate::store::{Store, StoreError};
@@ -23,7 +23,7 @@ pub struct ScheduleOptions {
     pub tick: Duration,
     /// An object is dispatched at most once in this time.
     pub throttle: Duration,
-    /// Objects dispatched in one transaction.
+    /// Objects dispatched in one transaction, at most: fewer after one that failed.
     pub dispatch_batch: u32,
     /// Time between two sweeps.
     pub sweep: Duration,
@@ -47,13 +47,15 @@ pub struct Scheduler {
     store: Store,
     bell: Arc<Bell>,
     options: ScheduleOptions,
+    portion: Arc<Portion>,
 }
 
 impl Scheduler {
     /// A scheduler over this store.
     #[must_use]
-    pub const fn new(store: Store, bell: Arc<Bell>, options: ScheduleOptions) -> Self {
-        Self { store, bell, options }
+    pub fn new(store: Store, bell: Arc<Bell>, options: ScheduleOptions) -> Self {
+        let portion = Arc::new(Portion::of(options.dispatch_batch));
+        Self { store, bell, options, portion }
     }
 
     /// Ticks and sweeps until `stop`.
@@ -101,13 +103,14 @@ impl Scheduler {
         let started = Instant::now();
         let mut total = 0;
         loop {
-            let dispatched = self.store.dispatch_due(self.options.dispatch_batch, self.options.throttle).await?;
+            let portion = self.portion.now();
+            let dispatched = self.portion.after(self.store.dispatch_due(portion, self.options.throttle).await)?;
             if dispatched > 0 {
                 self.bell.ring(QueueName::Retrieve);
                 counter!("syncline_dispatch_total").increment(dispatched);
             }
             total += dispatched;
-            if dispatched < u64::from(self.options.dispatch_batch) {
+            if dispatched < u64::from(portion) {
                 histogram!("syncline_tick_duration_seconds").record(started.elapsed());
                 return Ok(total);
             }
@@ -119,7 +122,8 @@ impl Scheduler {
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
-        let swept = self.store.sweep(self.options.resend_after, self.options.dispatch_batch).await?;
+        let swept = self.store.sweep(self.options.resend_after, self.portion.now()).await;
+        let swept = self.portion.after(swept)?;
         if swept.reclaimed + swept.resent > 0 {
             counter!("syncline_reclaims_total").increment(swept.reclaimed);
             self.bell.ring(QueueName::Retrieve);

@@ -31,6 +31,7 @@ mod store {
     mod recovery;
     mod retention;
     mod schema;
+    mod slow;
     mod storm;
     mod sweeps;
     mod turns;

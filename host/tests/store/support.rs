@@ -115,6 +115,11 @@ impl Db {
         Store::open(&self.options).await.unwrap()
     }
 
+    /// A store over the same database that gives a statement so much time.
+    pub(crate) async fn with_statement_timeout(&self, statement_timeout: Duration) -> Store {
+        Store::open(&StoreOptions { statement_timeout, ..self.options.clone() }).await.unwrap()
+    }
+
     /// The store itself, for what takes one.
     pub(crate) fn store(&self) -> Store {
         self.store.clone()
