@@ -96,15 +96,19 @@ fn passed(file: &Path) -> BTreeSet<String> {
     std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// Runs a host until it has passed every place there should be.
-async fn learn(rig: &Rig, expected: &[&str]) {
-    let file = rig.dir().join("points");
-    // One before it leaves work behind, so that there are leases to take back.
-    let first = start(rig, "", &[]);
+/// Runs a host that dies in the middle of its work, so that there are leases to take back.
+async fn leave_leases(rig: &Rig) {
+    let host = start(rig, "", &[]);
     rig.wait("work in progress", soon(), async || Ok(rig.objects().await?.iter().any(|o| o.lease_owner.is_some())))
         .await
         .unwrap();
-    first.kill().unwrap();
+    host.kill().unwrap();
+}
+
+/// Runs a host until it has passed every place there should be.
+async fn learn(rig: &Rig, expected: &[&str]) {
+    let file = rig.dir().join("points");
+    leave_leases(rig).await;
     let notes = [("SYNCLINE_POINTS_FILE", file.display().to_string())];
     let alone = start(rig, roles("unclaimed"), &notes);
     stir(rig, "").await;
@@ -140,6 +144,9 @@ fn soon() -> Instant {
 /// Runs a host until it has died at a place.
 async fn die_at(rig: &Rig, place: &str, passing: u32) {
     stir(rig, place).await;
+    if place.contains("reclaim") {
+        leave_leases(rig).await;
+    }
     let mut host = start(rig, roles(place), &[("SYNCLINE_CRASH_AT", format!("{place}#{passing}"))]);
     let deadline = soon();
     let mut stirred = Instant::now();
