@@ -185,12 +185,17 @@ impl Processor {
             }
             let started = Instant::now();
             let mut landing = prepare::landing(object, &known, &batches, &validator, self.options.sweep_guard);
-            let landed = self.portion.after(self.land(&mut landing).await)?;
+            let landed = self.land(&mut landing).await.inspect_err(|_| self.portion.shrink())?;
             // None: another processor was faster with some of them. It goes on from there, so look again.
             let Some(landed) = landed else { continue };
             histogram!("syncline_landing_duration_seconds").record(started.elapsed());
             report(object, &landed);
-            trickle = if batches.len() < portion as usize { trickle + 1 } else { 1 };
+            if batches.len() < portion as usize {
+                trickle += 1;
+            } else {
+                self.portion.grow();
+                trickle = 1;
+            }
         }
         Ok(())
     }

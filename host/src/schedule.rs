@@ -104,7 +104,8 @@ impl Scheduler {
         let mut total = 0;
         loop {
             let portion = self.portion.now();
-            let dispatched = self.portion.after(self.store.dispatch_due(portion, self.options.throttle).await)?;
+            let dispatched = self.store.dispatch_due(portion, self.options.throttle).await;
+            let dispatched = dispatched.inspect_err(|_| self.portion.shrink())?;
             if dispatched > 0 {
                 self.bell.ring(QueueName::Retrieve);
                 counter!("syncline_dispatch_total").increment(dispatched);
@@ -114,6 +115,7 @@ impl Scheduler {
                 histogram!("syncline_tick_duration_seconds").record(started.elapsed());
                 return Ok(total);
             }
+            self.portion.grow();
         }
     }
 
@@ -123,7 +125,7 @@ impl Scheduler {
     /// When the database fails.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let swept = self.store.sweep(self.options.resend_after, self.portion.now()).await;
-        let swept = self.portion.after(swept)?;
+        let swept = swept.inspect_err(|_| self.portion.shrink())?;
         if swept.reclaimed + swept.resent > 0 {
             counter!("syncline_reclaims_total").increment(swept.reclaimed);
             self.bell.ring(QueueName::Retrieve);

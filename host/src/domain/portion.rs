@@ -1,5 +1,6 @@
-//! How much to do in one transaction: half as much after a failure, a tenth of the most more after a success. So a database
-//! that is too slow for a whole portion gets one that it can do in its time, instead of the same one for ever.
+//! How much to do in one transaction: half as much after a failure, a tenth of the most more after a whole portion that was
+//! done. So a database that is too slow for a whole portion gets one that it can do in its time, instead of the same one for
+//! ever. A success with less to do than the portion proves nothing.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -24,16 +25,14 @@ impl Portion {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// Learns from how it went, and passes that on.
-    ///
-    /// # Errors
-    /// The one that came in.
-    pub fn after<T, E>(&self, went: Result<T, E>) -> Result<T, E> {
-        let now = self.now();
-        let next =
-            if went.is_ok() { now.saturating_add(self.most.div_ceil(10)).min(self.most) } else { (now / 2).max(1) };
-        self.now.store(next, Ordering::Relaxed);
-        went
+    /// After a whole portion that was done.
+    pub fn grow(&self) {
+        self.now.store(self.now().saturating_add(self.most.div_ceil(10)).min(self.most), Ordering::Relaxed);
+    }
+
+    /// After a failure.
+    pub fn shrink(&self) {
+        self.now.store((self.now() / 2).max(1), Ordering::Relaxed);
     }
 }
 
@@ -42,7 +41,11 @@ mod tests {
     use super::*;
 
     fn went(portion: &Portion, well: bool) -> u32 {
-        portion.after(if well { Ok(()) } else { Err(()) }).ok();
+        if well {
+            portion.grow()
+        } else {
+            portion.shrink()
+        }
         portion.now()
     }
 

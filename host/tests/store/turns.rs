@@ -7,24 +7,28 @@ use std::time::Duration;
 use syncline::domain::{ObjectId, batch};
 use syncline::process::{BATCHES, ProcessOptions, Processor};
 use syncline::queue::{Bell, Delivery, EmbeddedQueue, QueueName, Receiver};
+use syncline::store::Store;
 use tokio_util::sync::CancellationToken;
 
 use super::landing::record;
 use crate::support::Db;
+
+const VISIBILITY: Duration = Duration::from_secs(60);
 
 on_both!(
     an_object_with_more_than_a_turn_lands_in_turns_and_rings_for_the_rest,
     a_host_that_ends_lands_once_and_rings_for_the_rest,
 );
 
-/// A processor with so many landings in a turn, and its queue.
-fn processor(db: &Db, landings: u32) -> (Processor, Arc<EmbeddedQueue>) {
+/// A processor with so many landings in a turn, and its queue, in which a message that was not deleted comes again after this
+/// time.
+pub(super) fn processor(store: Store, landings: u32, visibility: Duration) -> (Processor, Arc<EmbeddedQueue>) {
     let poll = Duration::from_millis(10);
-    let queue = EmbeddedQueue::new(db.store(), Arc::new(Bell::default()), poll, Duration::from_secs(60));
+    let queue = EmbeddedQueue::new(store.clone(), Arc::new(Bell::default()), poll, visibility);
     let queue = Arc::new(queue);
     let options =
         ProcessOptions { concurrency: 1, wait: Duration::ZERO, gather: Duration::ZERO, landings, sweep_guard: 0.5 };
-    (Processor::new(db.store(), Arc::clone(&queue) as _, options), queue)
+    (Processor::new(store, Arc::clone(&queue) as _, options), queue)
 }
 
 /// Commits pages of one record each, and answers with the bells that they rang, but for one all deleted.
@@ -51,7 +55,7 @@ async fn landed_seq(db: &Db, object: ObjectId) -> i64 {
 
 async fn an_object_with_more_than_a_turn_lands_in_turns_and_rings_for_the_rest(db: Db) {
     let object = db.one_object().await;
-    let (processor, queue) = processor(&db, 2);
+    let (processor, queue) = processor(db.store(), 2, VISIBILITY);
     let (turn, running) = (i64::from(2 * BATCHES), CancellationToken::new());
     let first = one_bell_for(&db, object, 4 * BATCHES + 3, &queue).await;
     processor.handle(first, &running).await;
@@ -70,7 +74,7 @@ async fn an_object_with_more_than_a_turn_lands_in_turns_and_rings_for_the_rest(d
 
 async fn a_host_that_ends_lands_once_and_rings_for_the_rest(db: Db) {
     let object = db.one_object().await;
-    let (processor, queue) = processor(&db, 1_000);
+    let (processor, queue) = processor(db.store(), 1_000, VISIBILITY);
     let ended = CancellationToken::new();
     ended.cancel();
     let only = one_bell_for(&db, object, BATCHES + 1, &queue).await;
