@@ -62,11 +62,11 @@ impl Members {
 }
 
 /// The rows that one call's answers left here, numbered from 0.
-#[derive(Default)]
 pub(crate) struct KeptRows {
     answers: Vec<String>,
     rows: Vec<(usize, Range<usize>)>,
-    bytes: usize,
+    /// What more may be kept.
+    bytes_left: usize,
 }
 
 /// An answer without what stays here.
@@ -76,13 +76,15 @@ pub(crate) struct Cut {
 }
 
 impl KeptRows {
+    /// None yet, of answers of at most so many bytes together.
+    pub(crate) const fn new(most_bytes: usize) -> Self {
+        Self { answers: Vec::new(), rows: Vec::new(), bytes_left: most_bytes }
+    }
+
     /// Keeps the rows of an answer and answers with what is left of it. The answer as it came, and nothing kept, if it does
-    /// not look as the wish says, or if `limit` bytes or the rows of two pages would be exceeded.
-    pub(crate) fn keep(&mut self, answer: Bytes, wish: Wish, limit: usize) -> Result<Cut, Bytes> {
-        let bytes = self.bytes.saturating_add(answer.len());
-        if bytes > limit {
-            return Err(answer);
-        }
+    /// not look as the wish says, or if the bytes or the rows of two pages would be exceeded.
+    pub(crate) fn keep(&mut self, answer: Bytes, wish: Wish) -> Result<Cut, Bytes> {
+        let Some(bytes_left) = self.bytes_left.checked_sub(answer.len()) else { return Err(answer) };
         let answer = String::from_utf8(answer.into()).map_err(|error| Bytes::from(error.into_bytes()))?;
         let mut body = String::with_capacity(answer.len() / 4);
         let mut scan = Scan { text: &answer, at: 0 };
@@ -92,7 +94,7 @@ impl KeptRows {
         let (first, place) = (self.rows.len(), self.answers.len());
         self.rows.extend(rows.into_iter().map(|row| (place, row)));
         self.answers.push(answer);
-        self.bytes = bytes;
+        self.bytes_left = bytes_left;
         let attributes = vec![
             ("rows".to_owned(), wish.list),
             ("rows-known".to_owned(), wish.text),
@@ -304,9 +306,13 @@ mod tests {
         })
     }
 
+    fn none_yet() -> KeptRows {
+        KeptRows::new(1 << 20)
+    }
+
     fn keep(rows: &mut KeptRows, answer: &str) -> Option<Cut> {
         let whole = Bytes::copy_from_slice(answer.as_bytes());
-        match rows.keep(whole.clone(), wish("rows", KNOWN).unwrap(), 1 << 20) {
+        match rows.keep(whole.clone(), wish("rows", KNOWN).unwrap()) {
             Ok(cut) => Some(cut),
             Err(left) => {
                 assert_eq!(left, whole);
@@ -332,7 +338,7 @@ mod tests {
         let first = r#"{"id":"1", "x" : [{"id":"no"}, "]}"] ,"properties":{"a":"\"}","merged":"7;8"},"at":1.50}"#;
         let second = r#"{"properties":null,"id":"2"}"#;
         let answer = format!(r#" {{"next" : {{"rows":[1]}},"rows":[ {first} ,{second}, {{}}],"total":3}} "#);
-        let mut rows = KeptRows::default();
+        let mut rows = none_yet();
         let cut = keep(&mut rows, &answer).unwrap();
         assert_eq!(
             std::str::from_utf8(&cut.body).unwrap(),
@@ -352,7 +358,7 @@ mod tests {
 
     #[test]
     fn what_does_not_look_as_the_wish_says_is_left_whole_and_keeps_nothing() {
-        let mut rows = KeptRows::default();
+        let mut rows = none_yet();
         for answer in [
             "",
             "[]",
@@ -377,7 +383,7 @@ mod tests {
         let deep = format!(r#"{{"rows":[{{"id":{}1{}}}]}}"#, "[".repeat(100_000), "]".repeat(100_000));
         keep(&mut rows, &deep);
         let invalid = Bytes::from_static(b"{\"rows\":[{\"id\":\"\xff\"}]}");
-        assert_eq!(rows.keep(invalid.clone(), wish("rows", KNOWN).unwrap(), 1 << 20).err(), Some(invalid));
+        assert_eq!(rows.keep(invalid.clone(), wish("rows", KNOWN).unwrap()).err(), Some(invalid));
         for known in ["", "null", "[]", "7", "{"] {
             assert!(wish("rows", known).is_none(), "{known}");
         }
@@ -392,7 +398,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_and_given_is_bounded() {
-        let mut rows = KeptRows::default();
+        let mut rows = none_yet();
         let page = |rows: usize| format!(r#"{{"rows":[{}]}}"#, vec![r#"{"id":1}"#; rows].join(","));
         assert!(keep(&mut rows, &page(ROWS + 1)).is_none());
         assert!(keep(&mut rows, &page(ROWS - 1)).is_some());
@@ -400,7 +406,7 @@ mod tests {
         assert!(keep(&mut rows, &page(1)).is_some());
 
         let long = format!(r#"{{"rows":[{{"x":"{}"}}]}}"#, "x".repeat(900 << 10));
-        let mut rows = KeptRows::default();
+        let mut rows = none_yet();
         assert!(keep(&mut rows, &long).is_some());
         assert!(keep(&mut rows, &long).is_none(), "more than a mebibyte in all");
         let mut records = vec![record("@0"); PAGE_RECORDS];
@@ -429,7 +435,7 @@ mod tests {
         ) {
             let answer = json!({ "beside": beside, "rows": list });
             let text = if pretty { serde_json::to_string_pretty(&answer) } else { serde_json::to_string(&answer) }.unwrap();
-            let mut rows = KeptRows::default();
+            let mut rows = none_yet();
             let cut = keep(&mut rows, &text).unwrap();
             let cut: Value = serde_json::from_slice(&cut.body).unwrap();
             prop_assert_eq!(&cut["beside"], &beside);
@@ -444,7 +450,7 @@ mod tests {
 
         #[test]
         fn no_answer_panics(text in r#"[{}\[\]:,"rowsid\\ 0-9\n]{0,60}"#) {
-            keep(&mut KeptRows::default(), &text);
+            keep(&mut none_yet(), &text);
         }
     }
 }

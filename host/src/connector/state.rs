@@ -30,9 +30,8 @@ pub(crate) struct State {
     /// Requests that this call sent through the contract's own door.
     pub(crate) requests: u32,
     pub(crate) memory: MemoryGauge,
-    /// Rows of answers that did not go into the sandbox, and the most bytes of them.
+    /// Rows of answers that did not go into the sandbox.
     pub(crate) rows: KeptRows,
-    pub(crate) rows_limit: usize,
     wasi: WasiCtx,
     wasi_http: WasiHttp,
     table: ResourceTable,
@@ -84,8 +83,7 @@ pub(crate) fn open(engine: &Engine, cx: &CallContext, streams: (&Pipe, &Pipe), m
             log: Arc::clone(&cx.log),
             requests: 0,
             memory,
-            rows: KeptRows::default(),
-            rows_limit: limits.memory_bytes,
+            rows: KeptRows::new(limits.memory_bytes),
             wasi,
             wasi_http,
             table,

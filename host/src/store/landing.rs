@@ -203,17 +203,14 @@ impl Store {
     pub async fn ring_object(&self, object: ObjectId) -> Result<(), StoreError> {
         // Whoever holds this very bell deletes it at the attempt they took it at, and leaves it by that.
         let ring = sql!(
-            "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
-             SELECT 'process', 'o' || o.id,
-                    '{\"v\":1,\"kind\":\"process\",\"batch\":' || MAX(b.id) || ',\"object\":' || o.id || '}',
-                    o.customer_id, ",
+            object_bell,
             now,
             ", ",
             now,
             "
              FROM batches b JOIN objects o ON o.id = b.object_id
              WHERE b.state = 'committed' AND b.object_id = $1
-             GROUP BY o.id, o.customer_id
+             GROUP BY b.object_id
              ON CONFLICT (queue, dedup) DO UPDATE
              SET attempts = outbox.attempts + 1, order_key = EXCLUDED.order_key, available_at = EXCLUDED.available_at"
         );

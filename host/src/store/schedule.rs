@@ -301,10 +301,8 @@ impl Store {
 
     async fn resend_unlanded(&self, after: Duration, limit: u32) -> Result<u64, StoreError> {
         let ring = sql!(
-            "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
-             SELECT 'process', 'o' || b.object_id,
-                    '{\"v\":1,\"kind\":\"process\",\"batch\":' || MAX(b.id) || ',\"object\":' || b.object_id || '}',
-                    MAX(o.customer_id), MIN(b.committed_at), ",
+            object_bell,
+            "MIN(b.committed_at), ",
             now,
             "
              FROM batches b JOIN objects o ON o.id = b.object_id

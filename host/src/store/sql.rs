@@ -11,6 +11,8 @@
 //! milliseconds, the run of a due row of `objects` may begin, the throttle being the parameter `n`. That is nothing, but
 //! after an outage: where a row could have been dispatched a whole interval ago, its share of the interval, or of ten
 //! minutes if that is less. Multiples of the golden ratio are the shares, from row to row: as even as can be.
+//! `object_bell` begins the statement that hangs a process job for all that objects have (`batches b`, `objects o`, a group for
+//! each object); where in the line and from when on comes behind it.
 
 /// One statement, for both databases.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +124,12 @@ macro_rules! part {
             $customer,
             "), 0))"
         )
+    };
+    ($dialect:ident object_bell) => {
+        "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
+         SELECT 'process', 'o' || b.object_id,
+                '{\"v\":1,\"kind\":\"process\",\"batch\":' || MAX(b.id) || ',\"object\":' || b.object_id || '}',
+                MAX(o.customer_id), "
     };
     (sqlite ids($n:literal)) => {
         concat!("(SELECT value FROM json_each(", $n, "))")

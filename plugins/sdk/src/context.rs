@@ -58,7 +58,7 @@ impl<'a> Context<'a> {
 
     /// A fact from the host.
     pub fn attribute(&self, key: &str) -> Option<&str> {
-        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        crate::attribute(self.attributes, key)
     }
 
     /// Milliseconds since 1970 by the host's clock. Prefer [`Response::date_ms`](crate::Response::date_ms) wherever a

@@ -40,6 +40,11 @@ pub use rows::{Row, RowData};
 /// A provider-independent name and value; keys are lower case with dashes.
 pub type Attribute = (String, String);
 
+/// The value of a known attribute.
+fn attribute<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
+    attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+}
+
 /// Compiles the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

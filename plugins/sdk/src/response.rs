@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::request::find_header;
 use crate::rows::{self, Row};
-use crate::{Attribute, Error, asked, time};
+use crate::{Attribute, Error, asked, attribute, time};
 
 /// Characters of a body that an error message quotes.
 const EXCERPT: usize = 300;
@@ -86,16 +86,13 @@ impl Response {
 
     /// The number of the first row of this list, if the host keeps its rows.
     fn kept<'a, T: Deserialize<'a>>(&self, key: &str) -> Result<Option<u64>, Error> {
-        let Some(list) = self.attribute("rows") else { return Ok(None) };
-        if list != key || self.attribute("rows-known") != asked::of::<T>().as_deref() {
+        let fact = |name| attribute(&self.attributes, name);
+        let Some(list) = fact("rows") else { return Ok(None) };
+        if list != key || fact("rows-known") != asked::of::<T>().as_deref() {
             let why = "the request was told of other rows (`rows_of`) than are read now: the key and the type must be the same";
             return Err(Error::Unexpected(why.to_owned()));
         }
-        Ok(self.attribute("rows-first").and_then(|first| first.parse().ok()))
-    }
-
-    fn attribute(&self, key: &str) -> Option<&str> {
-        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        Ok(fact("rows-first").and_then(|first| first.parse().ok()))
     }
 
     fn nonsense(&self, why: &dyn std::fmt::Display) -> Error {

@@ -109,7 +109,7 @@ impl http::Host for State {
         };
         let mut attributes = Vec::new();
         if let Some(wish) = wish.filter(|_| (200..300).contains(&answer.status)) {
-            match self.rows.keep(std::mem::take(&mut answer.body), wish, self.rows_limit) {
+            match self.rows.keep(std::mem::take(&mut answer.body), wish) {
                 Ok(cut) => (answer.body, attributes) = (cut.body, cut.attributes),
                 Err(whole) => answer.body = whole,
             }
