@@ -16,7 +16,9 @@ use syncline_tests::rig::backend::Backend;
 use syncline_tests::rig::host::Host;
 use syncline_tests::rig::{Rig, RigOptions, SWEEP, THROTTLE};
 
-const LEASE: Duration = Duration::from_secs(3);
+/// A host that cannot renew its leases for two thirds of this gives up what it does under them and leaves them to the sweep: it
+/// must be longer than a busy machine's disk may take.
+const LEASE: Duration = Duration::from_secs(6);
 
 /// What the promise leaves for everything but the lease and the sweep.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -71,6 +73,13 @@ async fn stop_at_work(rig: &Rig, host: &Host, name: &str) -> Vec<ObjectRow> {
     }
 }
 
+/// Drains a host within the 30 s that are promised: whatever it held it gives back.
+async fn drain(rig: &Rig, (name, host): (&str, Host)) {
+    host.drain(Duration::from_secs(30)).unwrap();
+    let left = held_by(rig, name).await;
+    assert!(left.is_empty(), "{name} was drained and left leases behind: {left:#?}");
+}
+
 async fn one_is_killed_one_stopped_one_rolled(backend: Backend) {
     let rig = Rig::start(&busy(backend)).await.unwrap();
     let recorder = Recorder::install(rig.store_url()).await.unwrap();
@@ -92,20 +101,18 @@ async fn one_is_killed_one_stopped_one_rolled(backend: Backend) {
     .unwrap();
     stopped.thaw().unwrap();
 
-    let mut drains = Vec::new();
-    let mut at_work = rolled;
+    let mut at_work = ("rolled", rolled);
     for replacement in ["second", "third"] {
         let next = start(&rig, replacement);
         // Drained while it is at work, where it can be.
         tokio::time::sleep(Duration::from_secs(2)).await;
-        drains.push(at_work.drain(Duration::from_secs(30)).unwrap());
-        at_work = next;
+        drain(&rig, at_work).await;
+        at_work = (replacement, next);
     }
     rig.settle(Duration::from_secs(120)).await.unwrap();
-    for host in [stopped, at_work] {
-        drains.push(host.drain(Duration::from_secs(30)).unwrap());
+    for host in [("stopped", stopped), at_work] {
+        drain(&rig, host).await;
     }
-    assert_eq!(drains.len(), 4);
 
     let found = rig.compare().await.unwrap();
     assert!(found.present > 0 && found.is_clean(), "{found:#?}");
@@ -127,11 +134,8 @@ async fn one_is_killed_one_stopped_one_rolled(backend: Backend) {
     let wasted = wasted(&rig, &checker).unwrap();
     let needless = [wasted.violations, wasted.given_up].concat();
     assert_eq!(needless, Vec::<String>::new(), "a page was fetched again without need");
-    let cut = |name: &str| {
-        checker.claims().values().filter(|claim| claim.owner == name && claim.end == Some(End::Reclaimed)).count()
-    };
-    assert!(cut("killed") > 0);
-    assert_eq!(["rolled", "second", "third"].map(cut), [0, 0, 0], "a drained host left a lease behind");
+    let cut = |claim: &&Claim| claim.owner == "killed" && claim.end == Some(End::Reclaimed);
+    assert!(checker.claims().values().filter(cut).count() > 0);
     let unhappy =
         rig.count("SELECT COUNT(*) FROM runs WHERE state NOT IN ('succeeded', 'dispatched', 'running')").await;
     assert_eq!(unhappy.unwrap(), 0, "a death, a stop or a drain is no failure of a run");
