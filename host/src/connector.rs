@@ -25,7 +25,7 @@ mod moment;
 mod pipe;
 #[cfg(test)]
 mod reference;
-mod rows;
+pub(crate) mod rows;
 mod shelf;
 mod state;
 mod text;

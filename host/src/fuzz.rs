@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use crate::config::Config;
 use crate::connector;
+pub use crate::connector::rows::fuzz::rows;
 use crate::domain::{ObjectId, check_id};
 pub use crate::egress::fuzz::{retry_after, url};
 use crate::kit::cassette::{self, Cassette};
@@ -27,7 +28,7 @@ use crate::store::landing::{CommittedBatch, LandingObject};
 pub type Body = fn(&[u8]);
 
 /// All of them, by the names of the targets and of the folders of their seeds.
-pub const BODIES: [(&str, Body); 8] = [
+pub const BODIES: [(&str, Body); 9] = [
     ("message", message),
     ("configuration", configuration),
     ("records", records),
@@ -36,6 +37,7 @@ pub const BODIES: [(&str, Body); 8] = [
     ("cassette", cassette),
     ("redactor", redactor),
     ("inspection", inspection),
+    ("rows", rows),
 ];
 
 /// A message that is read is written back to what reads the same.

@@ -292,7 +292,7 @@ impl Retriever {
             tracing::info!(
                 run.id = lease.run.0,
                 run.epoch = lease.epoch,
-                "another host owns the object: nothing written"
+                "the lease is lost: nothing written"
             );
         }
         Ok(())

@@ -83,7 +83,7 @@ pub(crate) fn open(engine: &Engine, cx: &CallContext, streams: (&Pipe, &Pipe), m
             log: Arc::clone(&cx.log),
             requests: 0,
             memory,
-            rows: KeptRows::new(limits.memory_bytes),
+            rows: KeptRows::default(),
             wasi,
             wasi_http,
             table,

@@ -23,6 +23,8 @@ pub(crate) struct List<'a> {
     pub(crate) limit: u32,
     /// HubSpot's token for the page.
     pub(crate) after: Option<&'a str>,
+    /// Nothing but the records is wanted.
+    pub(crate) plain: bool,
 }
 
 impl<'c> Api<'c> {
@@ -52,7 +54,8 @@ impl<'c> Api<'c> {
 
     fn page(&self, url: String, list: &List<'_>) -> Result<Response, Error> {
         let mut request = self.ctx.get(url).query("limit", list.limit.to_string());
-        request = Listing::of(request).query("archived", list.archived.to_string());
+        request = if list.plain { Listing::plain(request) } else { Listing::of(request) };
+        request = request.query("archived", list.archived.to_string());
         if !list.properties.is_empty() {
             request = request.query("properties", list.properties);
         }

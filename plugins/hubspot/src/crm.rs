@@ -16,7 +16,7 @@ use syncline_sdk::{Error, Interaction, Page, cursor, time};
 use crate::api::{Api, List, server_time};
 use crate::config::Config;
 use crate::cursor::{Cursor, Full, Walk, Window};
-use crate::model::{Listing, Row};
+use crate::model::{self, Listing, Row};
 use crate::objects::CrmObject;
 use crate::properties::{BATCH, Properties};
 
@@ -59,16 +59,21 @@ impl Reader<'_> {
     fn full(&self, full: Full) -> Result<Page, Error> {
         let asked = self.properties.in_url();
         let (records, (after, t0)) = fitting(self.limit(LIST_ROWS), |limit| {
-            let list = List { archived: false, properties: &asked.with, limit, after: full.list_after.as_deref() };
+            let after = full.list_after.as_deref();
+            let list = List { archived: false, properties: &asked.with, limit, after, plain: !asked.by_id };
             let response = self.api.list(self.object.name, &list)?;
-            let listing = Listing::parse_list(&response, false)?;
-            let records = self.properties.records(self.api, self.object, &listing.rows, asked.by_id)?;
+            let (records, after) = if asked.by_id {
+                let Listing { rows, after, .. } = Listing::parse_list(&response, false)?;
+                (self.properties.records(self.api, self.object, &rows)?, after)
+            } else {
+                model::list_of_records(&response)?
+            };
             // The answer is older than its Date, by less than what settles.
             let t0 = match full.t0 {
                 Some(t0) => t0,
                 None => server_time(&response)?.saturating_sub(self.config.settle_ms()),
             };
-            Ok((records, (listing.after, t0)))
+            Ok((records, (after, t0)))
         })
         // Keeps t0: what was archived or changed since the first attempt is still to be found.
         .map_err(|error| {
@@ -103,7 +108,10 @@ impl Reader<'_> {
             }
             let Listing { rows, total, .. } = Listing::parse(&response)?;
             let last_id = ascending(&rows, window.last_id)?;
-            let records = self.properties.records(self.api, self.object, &rows, asked.by_id)?;
+            let records = match asked.by_id {
+                true => self.properties.records(self.api, self.object, &rows)?,
+                false => model::records(&rows),
+            };
             let all = rows.is_empty() || total.is_some_and(|total| total <= rows.len() as u64);
             Ok((records, if all { Step::End { hi, now } } else { Step::Next { hi, last_id } }))
         })?;
@@ -131,7 +139,8 @@ impl Reader<'_> {
         let properties: Vec<&str> = ["hs_object_id"].into_iter().chain(self.object.merges()).collect();
         let properties = properties.join(",");
         let (records, after) = fitting(self.limit(LIST_ROWS), |limit| {
-            let list = List { archived: true, properties: &properties, limit, after: walk.archived_after.as_deref() };
+            let after = walk.archived_after.as_deref();
+            let list = List { archived: true, properties: &properties, limit, after, plain: false };
             let response = self.api.list(self.object.name, &list)?;
             let Listing { rows, after, .. } = Listing::parse_list(&response, true)?;
             let news = || rows.iter().filter(|row| archived_since(row, since));

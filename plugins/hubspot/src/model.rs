@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use syncline_sdk::{Error, Interaction, RequestBuilder, Response, RowData};
+use syncline_sdk::{Error, Interaction, PlainRow, RequestBuilder, Response, RowData, Rows};
 
 /// A page of a list, of a search or of a batch.
 #[derive(Debug)]
@@ -36,32 +36,58 @@ struct Next {
 /// The key of the rows.
 const ROWS: &str = "results";
 
+/// The record of a row that says nothing else: what [`Row::present`] makes of it.
+const PLAIN: PlainRow = PlainRow { id: "id", version: Some("updatedAt"), updated_at: Some("updatedAt") };
+
+impl Rest {
+    fn after(self) -> Option<String> {
+        self.paging.and_then(|paging| paging.next).map(|next| next.after)
+    }
+}
+
 impl<'a> Listing<'a> {
     /// Says in a request that its answer will be a listing.
     pub(crate) fn of(request: RequestBuilder<'_>) -> RequestBuilder<'_> {
         request.rows_of::<Known<'_>>(ROWS)
     }
 
+    /// Says in a request that its answer will be a listing of which nothing but the records is wanted.
+    pub(crate) fn plain(request: RequestBuilder<'_>) -> RequestBuilder<'_> {
+        request.plain_rows_of::<Known<'_>>(ROWS, &PLAIN)
+    }
+
     /// Parses an answer.
     pub(crate) fn parse(response: &'a Response) -> Result<Self, Error> {
-        let (rows, Rest { paging, total }) = response.rows(ROWS)?;
-        let rows = rows.into_iter().map(|row: syncline_sdk::Row<'a, _>| Row { data: row.data(), known: row.known });
-        let rows = rows.collect();
-        Ok(Self { rows, total, after: paging.and_then(|paging| paging.next).map(|next| next.after) })
+        let (rows, rest): (Vec<_>, Rest) = response.rows(ROWS)?;
+        Ok(Self { rows: rows.into_iter().map(Row::of).collect(), total: rest.total, after: rest.after() })
     }
 
     /// Parses the list of live records, or of the archived ones. A row that says that it belongs to the other one is of
     /// another question's answer.
     pub(crate) fn parse_list(response: &'a Response, archived: bool) -> Result<Self, Error> {
         let listing = Self::parse(response)?;
-        match listing.rows.iter().find(|row| row.known.archived.is_some_and(|says| says != archived)) {
-            None => Ok(listing),
-            Some(row) => {
-                let id = row.id();
-                Err(Error::Unexpected(format!("{id} is archived: {}, in a list of those that are not so", !archived)))
+        listing.rows.iter().try_for_each(|row| row.belongs(archived))?;
+        Ok(listing)
+    }
+}
+
+/// Parses the list of live records, asked for with [`Listing::plain`]: the records, and the token of the next page.
+pub(crate) fn list_of_records(response: &Response) -> Result<(Vec<Interaction>, Option<String>), Error> {
+    let (rows, rest): (Vec<_>, Rest) = response.plain_rows(ROWS, &PLAIN)?;
+    let (mut records, mut losers) = (Vec::with_capacity(rows.len()), Vec::new());
+    for rows in rows {
+        match rows {
+            Rows::Plain(rows) => records.push(rows.records()),
+            Rows::One(row) => {
+                let row = Row::of(row);
+                row.belongs(false)?;
+                records.push(row.present());
+                losers.extend(row.losers());
             }
         }
     }
+    records.append(&mut losers);
+    Ok((records, rest.after()))
 }
 
 /// A record.
@@ -89,7 +115,20 @@ struct Properties {
     hs_calculated_merged_vids: Option<String>,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    fn of(row: syncline_sdk::Row<'a, Known<'a>>) -> Self {
+        Self { data: row.data(), known: row.known }
+    }
+
+    /// Refuses a row that says that it is of the other list: of the archived ones, or of the live ones.
+    fn belongs(&self, archived: bool) -> Result<(), Error> {
+        if self.known.archived.is_none_or(|says| says == archived) {
+            return Ok(());
+        }
+        let id = self.id();
+        Err(Error::Unexpected(format!("{id} is archived: {}, in a list of those that are not so", !archived)))
+    }
+
     /// HubSpot's id, as text.
     pub(crate) fn id(&self) -> &str {
         &self.known.id

@@ -22,6 +22,7 @@ pub(crate) fn fetch(api: &Api<'_>, config: &Config, at: Option<&str>) -> Result<
         properties: "",
         limit: config.limit(api.ctx(), ROWS),
         after: at.after.as_deref(),
+        plain: false,
     };
     let response = api.owners(&list)?;
     let listing = Listing::parse_list(&response, at.archived)?;

@@ -62,18 +62,14 @@ impl<'a> Properties<'a> {
         }
     }
 
-    /// The records of these rows, read by id if they came without their properties. A record that is gone by then is
-    /// left out: its tombstone comes by the archived list or by the survivor of its merge.
+    /// The records of rows that came without their properties, read by id. A record that is gone by then is left out: its
+    /// tombstone comes by the archived list or by the survivor of its merge.
     pub(crate) fn records(
         &self,
         api: &Api<'_>,
         object: &CrmObject,
         rows: &[Row<'_>],
-        by_id: bool,
     ) -> Result<Vec<Interaction>, Error> {
-        if !by_id {
-            return Ok(records(rows));
-        }
         let mut found = Vec::with_capacity(rows.len());
         for some in rows.chunks(BATCH) {
             let ids: Vec<&str> = some.iter().map(Row::id).collect();

@@ -35,7 +35,7 @@ pub use object::{DeleteMode, ObjectType, SyncMode};
 pub use page::{Data, Interaction, Page, State};
 pub use request::{Http, Method, Request, RequestBuilder};
 pub use response::Response;
-pub use rows::{Row, RowData};
+pub use rows::{PlainRow, PlainRows, Row, RowData, Rows};
 
 /// A provider-independent name and value; keys are lower case with dashes.
 pub type Attribute = (String, String);

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
-use crate::{Attribute, Error, HttpError, Response, asked};
+use crate::{Attribute, Error, HttpError, PlainRow, Response, asked};
 
 /// All but the unreserved characters of RFC 3986, so that no reader takes any of a value for syntax.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -52,7 +52,7 @@ pub struct Request {
     pub body: Option<Vec<u8>>,
     /// Repeating it does no harm although its method does not say so.
     pub idempotent: bool,
-    /// `timeout-ms`, `accept-status`, `rows`, `rows-known`.
+    /// `timeout-ms`, `accept-status`, `rows`, `rows-known`, `rows-plain`.
     pub attributes: Vec<Attribute>,
 }
 
@@ -166,6 +166,15 @@ impl<'a> RequestBuilder<'a> {
             self.request.attributes.push(("rows-known".to_owned(), known));
         }
         self
+    }
+
+    /// Says the same as [`rows_of`](Self::rows_of), and which members make a record of a plain row. Then of plain rows, one
+    /// after another, the answer need only say how many there are: nothing of them enters the sandbox.
+    /// [`Response::plain_rows`], with the same key, type and members, reads it.
+    pub fn plain_rows_of<'de, T: Deserialize<'de>>(self, key: &str, plain: &PlainRow) -> Self {
+        let mut asking = self.rows_of::<T>(key);
+        asking.request.attributes.push(("rows-plain".to_owned(), plain.text()));
+        asking
     }
 
     /// Sends it. Any status is a response; see [`Response::error_for_status`].

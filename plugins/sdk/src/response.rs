@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::request::find_header;
-use crate::rows::{self, Row};
+use crate::rows::{self, Kept, PlainRow, Row, Rows};
 use crate::{Attribute, Error, asked, attribute, time};
 
 /// Characters of a body that an error message quotes.
@@ -19,7 +19,8 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// Decoded body, at most 16 MiB.
     pub body: Vec<u8>,
-    /// `rows`, `rows-known`, `rows-first`: the list whose rows the host keeps, what it left of them, and the number of the first.
+    /// `rows`, `rows-known`, `rows-first`, `rows-plain`: the list whose rows the host keeps, what it left of them, the number of
+    /// the first, and of which rows it left no more than how many there are.
     pub attributes: Vec<Attribute>,
 }
 
@@ -80,19 +81,46 @@ impl Response {
         T: Deserialize<'a>,
         Rest: DeserializeOwned,
     {
-        let text = std::str::from_utf8(&self.body).map_err(|error| self.nonsense(&error))?;
-        rows::read(text, key, self.kept::<T>(key)?).map_err(|error| self.nonsense(&error))
+        let (rows, rest) = self.listed(key, None)?;
+        let one = |rows| match rows {
+            Rows::One(row) => Ok(row),
+            Rows::Plain(_) => Err(told_of_others()),
+        };
+        Ok((rows.into_iter().map(one).collect::<Result<_, _>>()?, rest))
     }
 
-    /// The number of the first row of this list, if the host keeps its rows.
-    fn kept<'a, T: Deserialize<'a>>(&self, key: &str) -> Result<Option<u64>, Error> {
+    /// Parses a body as [`rows`](Self::rows) does, for a request with
+    /// [`plain_rows_of`](crate::RequestBuilder::plain_rows_of): the rows that are plain may come as nothing but how many there
+    /// are. From a host that does not know of that, and in tests, all rows come one by one: what a connector makes of a plain row
+    /// must be the record that the host would make of it.
+    pub fn plain_rows<'a, T, Rest>(&'a self, key: &str, plain: &PlainRow) -> Result<(Vec<Rows<'a, T>>, Rest), Error>
+    where
+        T: Deserialize<'a>,
+        Rest: DeserializeOwned,
+    {
+        self.listed(key, Some(plain))
+    }
+
+    fn listed<'a, T, Rest>(&'a self, key: &str, plain: Option<&PlainRow>) -> Result<(Vec<Rows<'a, T>>, Rest), Error>
+    where
+        T: Deserialize<'a>,
+        Rest: DeserializeOwned,
+    {
+        let text = std::str::from_utf8(&self.body).map_err(|error| self.nonsense(&error))?;
+        rows::read(text, key, self.kept::<T>(key, plain)?).map_err(|error| self.nonsense(&error))
+    }
+
+    /// What the host says of this list's rows, if it keeps them.
+    fn kept<'a, T: Deserialize<'a>>(&self, key: &str, plain: Option<&PlainRow>) -> Result<Option<Kept>, Error> {
         let fact = |name| attribute(&self.attributes, name);
         let Some(list) = fact("rows") else { return Ok(None) };
-        if list != key || fact("rows-known") != asked::of::<T>().as_deref() {
-            let why = "the request was told of other rows (`rows_of`) than are read now: the key and the type must be the same";
-            return Err(Error::Unexpected(why.to_owned()));
+        let told = fact("rows-plain");
+        let same = told.is_none() || told == plain.map(PlainRow::text).as_deref();
+        if list != key || fact("rows-known") != asked::of::<T>().as_deref() || !same {
+            return Err(told_of_others());
         }
-        Ok(fact("rows-first").and_then(|first| first.parse().ok()))
+        let first = fact("rows-first").and_then(|first| first.parse().ok());
+        Ok(first.map(|first| Kept { first, plain: told.is_some() }))
     }
 
     fn nonsense(&self, why: &dyn std::fmt::Display) -> Error {
@@ -129,4 +157,10 @@ impl Response {
             String::from_utf8_lossy(head).chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect();
         text.trim().to_owned()
     }
+}
+
+fn told_of_others() -> Error {
+    let why = "the request was told of other rows (`rows_of`, `plain_rows_of`) than are read now: the key, the type and what makes \
+               a record must be the same";
+    Error::Unexpected(why.to_owned())
 }

@@ -64,7 +64,7 @@ pub(crate) async fn fetch(
     let answer = guest.syncline_connector_connector().call_fetch(&mut *store, &context(cx), object, cursor).await?;
     let answer = answer.map(|page| {
         let mut page = to::Page::from(page);
-        store.data().rows.give(&mut page.interactions);
+        page.interactions = store.data().rows.give(page.interactions);
         page
     });
     Ok(answer.map_err(Into::into))
