@@ -289,11 +289,7 @@ impl Retriever {
         };
         if written.is_err() {
             counter!("syncline_fenced_writes_total").increment(1);
-            tracing::info!(
-                run.id = lease.run.0,
-                run.epoch = lease.epoch,
-                "the lease is lost: nothing written"
-            );
+            tracing::info!(run.id = lease.run.0, run.epoch = lease.epoch, "the lease is lost: nothing written");
         }
         Ok(())
     }

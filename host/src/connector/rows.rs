@@ -46,8 +46,8 @@ impl Name {
     }
 
     fn is(&self, key: &[u8]) -> bool {
-        // Nearly all differ in these already.
-        self.0.len() == key.len() && self.0.get(1) == key.get(1) && self.0 == key
+        // Nearly all differ in their length already, and the others are short.
+        self.0.len() == key.len() && self.0.iter().eq(key)
     }
 }
 
@@ -130,13 +130,9 @@ pub(crate) struct KeptRows {
     bytes_left: usize,
 }
 
+/// A row: in which answer, where in it, and where what makes a record of it is, if it is plain.
 struct KeptRow {
     answer: usize,
-    place: RowPlace,
-}
-
-/// Where a row is in its answer, and where in it what makes a record of it, if it is plain.
-struct RowPlace {
     text: Range<usize>,
     facts: Option<Facts>,
 }
@@ -162,11 +158,13 @@ impl KeptRows {
     pub(crate) fn keep(&mut self, answer: Bytes, wish: Wish) -> Result<Cut, Bytes> {
         let Some(bytes_left) = self.bytes_left.checked_sub(answer.len()) else { return Err(answer) };
         let answer = String::from_utf8(answer.into()).map_err(|error| Bytes::from(error.into_bytes()))?;
+        let first = self.rows.len();
         let mut body = Vec::with_capacity(answer.len() / 4);
-        let most = ROWS.saturating_sub(self.rows.len());
-        let Some(rows) = Scan::new(&answer).answer(&wish, most, &mut body) else { return Err(answer.into()) };
-        let (first, answers) = (self.rows.len(), self.answers.len());
-        self.rows.extend(rows.into_iter().map(|place| KeptRow { answer: answers, place }));
+        let mut scan = Scan::new(&answer, self.answers.len());
+        if scan.answer(&wish, &mut self.rows, &mut body).is_none() {
+            self.rows.truncate(first);
+            return Err(answer.into());
+        }
         self.answers.push(answer);
         self.bytes_left = bytes_left;
         let [list, known] = wish.texts;
@@ -190,11 +188,9 @@ impl KeptRows {
             if let Some(row) = self.named(&record.data) {
                 bytes += row.len();
                 row.clone_into(&mut record.data);
-            } else if let Some(plain) = self.plain(&record.data) {
-                for record in plain {
-                    bytes += record.data.len();
-                    given.push(record);
-                }
+            } else if let Some(rows) = self.plain(&record.data) {
+                given.extend(rows.iter().filter_map(|row| self.record(row)));
+                bytes += rows.iter().map(|row| row.text.len()).sum::<usize>();
                 continue;
             }
             given.push(record);
@@ -207,25 +203,25 @@ impl KeptRows {
         self.text(self.rows.get(number(reference.strip_prefix('@')?)?)?)
     }
 
-    /// The records of `@N+M`, M plain rows from the Nth.
-    fn plain(&self, reference: &str) -> Option<Vec<Interaction>> {
+    /// The rows of `@N+M`: M from the Nth, all of them plain.
+    fn plain(&self, reference: &str) -> Option<&[KeptRow]> {
         let (first, count) = reference.strip_prefix('@')?.split_once('+')?;
         let (first, count) = (number(first)?, number(count)?);
-        let rows = self.rows.get(first..first.checked_add(count)?).filter(|rows| !rows.is_empty())?;
-        rows.iter().map(|row| self.record(row)).collect()
+        let rows = self.rows.get(first..first.checked_add(count)?)?;
+        (!rows.is_empty() && rows.iter().all(|row| row.facts.is_some())).then_some(rows)
     }
 
     fn record(&self, row: &KeptRow) -> Option<Interaction> {
         let answer = self.answers.get(row.answer)?;
         let text = |place: &Option<Range<usize>>| Some(answer.get(place.clone()?)?.to_owned());
-        let [id, version, updated_at] = row.place.facts.as_ref()?;
+        let [id, version, updated_at] = row.facts.as_ref()?;
         let (version, updated_at) = (text(version), text(updated_at));
         let data = self.text(row)?.to_owned();
         Some(Interaction { id: text(id)?, version, updated_at, state: RecordState::Present, data })
     }
 
     fn text(&self, row: &KeptRow) -> Option<&str> {
-        self.answers.get(row.answer)?.get(row.place.text.clone())
+        self.answers.get(row.answer)?.get(row.text.clone())
     }
 }
 

@@ -3,23 +3,25 @@
 
 use std::ops::Range;
 
-use super::{FACTS, Facts, Member, Members, RowPlace, Wish};
+use super::{FACTS, Facts, KeptRow, Member, Members, ROWS, Wish};
 
-/// A place in a JSON text.
+/// A place in an answer's text.
 pub(super) struct Scan<'a> {
     text: &'a [u8],
+    /// The answer's number.
+    answer: usize,
     at: usize,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) const fn new(text: &'a str) -> Self {
-        Self { text: text.as_bytes(), at: 0 }
+    pub(super) const fn new(text: &'a str, answer: usize) -> Self {
+        Self { text: text.as_bytes(), answer, at: 0 }
     }
 
-    /// Writes what is wanted of an answer, and says where its rows are. None if there is not exactly one such list, or if it
-    /// has more than `most` rows.
-    pub(super) fn answer(&mut self, wish: &Wish, most: usize, out: &mut Vec<u8>) -> Option<Vec<RowPlace>> {
-        let mut rows = None;
+    /// Writes what is wanted of the answer, and adds where its rows are. None if there is not exactly one such list, or if
+    /// there are more rows than may be kept.
+    pub(super) fn answer(&mut self, wish: &Wish, rows: &mut Vec<KeptRow>, out: &mut Vec<u8>) -> Option<()> {
+        let mut found = false;
         self.members((b'{', b'}'), |scan, first| {
             let key = scan.key()?;
             out.push(if first { b'{' } else { b',' });
@@ -29,16 +31,16 @@ impl<'a> Scan<'a> {
                 out.extend(scan.value()?);
                 return Some(());
             }
-            let list = scan.rows(wish, most, out)?;
-            rows.replace(list).is_none().then_some(())
+            scan.rows(wish, rows, out)?;
+            (!std::mem::replace(&mut found, true)).then_some(())
         })?;
         out.push(b'}');
-        self.peek().is_none().then_some(rows)?
+        (found && self.peek().is_none()).then_some(())
     }
 
     /// Writes what is wanted of each row; of plain rows how many there are, one after another.
-    fn rows(&mut self, wish: &Wish, most: usize, out: &mut Vec<u8>) -> Option<Vec<RowPlace>> {
-        let (mut rows, mut plain, mut shown) = (Vec::new(), 0_usize, Vec::new());
+    fn rows(&mut self, wish: &Wish, rows: &mut Vec<KeptRow>, out: &mut Vec<u8>) -> Option<()> {
+        let (mut plain, mut shown) = (0_usize, Vec::new());
         let mut list = List { out, empty: true };
         self.members((b'[', b']'), |scan, _| {
             if scan.peek()? != b'{' && wish.plain.is_some() {
@@ -56,12 +58,12 @@ impl<'a> Scan<'a> {
                 list.number(std::mem::take(&mut plain));
                 list.push(&shown);
             }
-            rows.push(RowPlace { text: begin..scan.at, facts });
-            (rows.len() <= most).then_some(())
+            rows.push(KeptRow { answer: scan.answer, text: begin..scan.at, facts });
+            (rows.len() <= ROWS).then_some(())
         })?;
         list.number(plain);
         list.end();
-        Some(rows)
+        Some(())
     }
 
     /// Writes what is wanted of an object. What is none is written as it is.
