@@ -107,9 +107,13 @@ impl Site {
         children::host(&bench.programs, &self.options, &self.environment)
     }
 
-    /// Makes objects due.
+    /// Lets objects begin: they have never been synced, and are due at once.
     pub(crate) async fn start(&self, objects: &[ObjectId]) -> Result<()> {
-        self.store.set_paused(objects, false, None).await?;
+        Ok(self.store.set_paused(objects, false, None).await?)
+    }
+
+    /// Makes objects due that have been synced.
+    pub(crate) async fn again(&self, objects: &[ObjectId]) -> Result<()> {
         self.store.trigger(objects, Duration::ZERO, true).await?;
         Ok(())
     }
