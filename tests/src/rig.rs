@@ -222,7 +222,8 @@ impl Rig {
                 return Ok(());
             }
             host.thaw()?;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            // Nobody could write meanwhile: the others are to renew their leases before that happens again.
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
