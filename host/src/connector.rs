@@ -25,7 +25,7 @@ mod moment;
 mod pipe;
 #[cfg(test)]
 mod reference;
-pub(crate) mod rows;
+mod rows;
 mod shelf;
 mod state;
 mod text;
@@ -44,4 +44,6 @@ pub use inspect::{Inspection, inspect};
 pub use load::Connector;
 pub use log::{GuestLog, LogLevel, LogLine, Redactor};
 pub use moment::Moment;
+#[cfg(any(test, fuzzing))]
+pub(crate) use rows::fuzz;
 pub(crate) use text::clean;

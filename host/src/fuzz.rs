@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 use crate::config::Config;
 use crate::connector;
-pub use crate::connector::rows::fuzz::rows;
+pub use crate::connector::fuzz::rows;
 use crate::domain::{ObjectId, check_id};
 pub use crate::egress::fuzz::{retry_after, url};
 use crate::kit::cassette::{self, Cassette};

@@ -21,8 +21,8 @@ use crate::domain::{Interaction, RecordState};
 
 /// Rows kept for one call: what its page can hold, and as many that it passes over.
 const ROWS: usize = 2 * PAGE_RECORDS;
-/// Bytes of answers kept for one call: whatever a page names of them, it has room for. (A connector that asks for fewer rows
-/// where they are large cannot see how large these are.)
+/// Bytes of answers kept for one call at most: whatever a page names of them, it has room for. (A connector that asks for fewer
+/// rows where they are large cannot see how large these are.)
 const BYTES: usize = PAGE_BYTES - (1 << 20);
 /// Members that may be wanted of a row. Each name in an answer is compared with them.
 const MEMBERS: usize = 64;
@@ -33,7 +33,7 @@ pub(crate) struct Wish {
     known: Members,
     /// The attribute that says what makes a record of a plain row, if one does.
     plain: Option<String>,
-    /// The attributes that say what is known of a row, and where.
+    /// The attributes that say where the rows are and what is to be known of one.
     texts: [String; 2],
 }
 
@@ -103,7 +103,7 @@ impl Members {
     fn add_facts(&mut self, text: &str) -> Option<()> {
         let names: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
         let names = FACTS.map(|fact| names.get(fact).and_then(serde_json::Value::as_str));
-        names.first()?.as_ref()?;
+        let [Some(_), ..] = names else { return None };
         for (place, name) in names.into_iter().enumerate() {
             let Some(name) = name.map(Name::of) else { continue };
             let fact = 1 << place;
@@ -146,13 +146,12 @@ pub(crate) struct Cut {
     pub(crate) attributes: Vec<(String, String)>,
 }
 
-impl Default for KeptRows {
-    fn default() -> Self {
-        Self { answers: Vec::new(), rows: Vec::new(), bytes_left: BYTES }
-    }
-}
-
 impl KeptRows {
+    /// None yet, of answers of at most so many bytes together, and never of more than a page has room for.
+    pub(crate) fn new(most_bytes: usize) -> Self {
+        Self { answers: Vec::new(), rows: Vec::new(), bytes_left: most_bytes.min(BYTES) }
+    }
+
     /// Keeps the rows of an answer and answers with what is left of it. The answer as it came, and nothing kept, if it does
     /// not look as the wish says, or if more bytes or rows would be kept than may.
     pub(crate) fn keep(&mut self, answer: Bytes, wish: Wish) -> Result<Cut, Bytes> {

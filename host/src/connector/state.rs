@@ -83,7 +83,7 @@ pub(crate) fn open(engine: &Engine, cx: &CallContext, streams: (&Pipe, &Pipe), m
             log: Arc::clone(&cx.log),
             requests: 0,
             memory,
-            rows: KeptRows::default(),
+            rows: KeptRows::new(limits.memory_bytes),
             wasi,
             wasi_http,
             table,

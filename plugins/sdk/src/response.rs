@@ -82,11 +82,8 @@ impl Response {
         Rest: DeserializeOwned,
     {
         let (rows, rest) = self.listed(key, None)?;
-        let one = |rows| match rows {
-            Rows::One(row) => Ok(row),
-            Rows::Plain(_) => Err(told_of_others()),
-        };
-        Ok((rows.into_iter().map(one).collect::<Result<_, _>>()?, rest))
+        let rows = rows.into_iter().map(Rows::one).collect::<Option<_>>().ok_or_else(told_of_others)?;
+        Ok((rows, rest))
     }
 
     /// Parses a body as [`rows`](Self::rows) does, for a request with

@@ -73,6 +73,16 @@ pub enum Rows<'a, T> {
     Plain(PlainRows),
 }
 
+impl<'a, T> Rows<'a, T> {
+    /// The row, if it is one.
+    pub(crate) fn one(self) -> Option<Row<'a, T>> {
+        match self {
+            Self::One(row) => Some(row),
+            Self::Plain(_) => None,
+        }
+    }
+}
+
 /// Plain rows, one after another, that the host keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlainRows {
@@ -235,11 +245,7 @@ mod tests {
         kept: Option<Kept>,
     ) -> (Vec<Row<'a, T>>, Rest) {
         let (rows, rest) = read(text, "rows", kept).unwrap();
-        let one = |rows| match rows {
-            Rows::One(row) => row,
-            Rows::Plain(rows) => panic!("{rows:?}"),
-        };
-        (rows.into_iter().map(one).collect(), rest)
+        (rows.into_iter().map(|rows| rows.one().unwrap()).collect(), rest)
     }
 
     #[test]

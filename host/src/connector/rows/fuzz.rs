@@ -8,20 +8,14 @@ use serde_json::Value;
 use super::{KeptRows, Wish};
 use crate::domain::{Interaction, RecordState};
 
-const KNOWN: &str = r#"{"id":null,"at":null,"properties":{"merged":null}}"#;
-const PLAIN: &str = r#"{"id":"id","version":"at","updated-at":"at"}"#;
+pub(super) const KNOWN: &str = r#"{"id":null,"at":null,"properties":{"merged":null}}"#;
+pub(super) const PLAIN: &str = r#"{"id":"id","version":"at","updated-at":"at"}"#;
 
 /// What goes into the sandbox of an answer, and what is given for the rows that do not, are together what the answer says.
 pub fn rows(bytes: &[u8]) {
     for plain in [None, Some(PLAIN)] {
-        let wish = Wish::of(|name| match name {
-            "rows" => Some("rows"),
-            "rows-known" => Some(KNOWN),
-            "rows-plain" => plain,
-            _ => None,
-        });
-        let mut kept = KeptRows::default();
-        match kept.keep(Bytes::copy_from_slice(bytes), wish.expect("a wish")) {
+        let mut kept = KeptRows::new(usize::MAX);
+        match kept.keep(Bytes::copy_from_slice(bytes), wish(KNOWN, plain).expect("a wish")) {
             Err(whole) => assert_eq!(whole, bytes),
             Ok(cut) => {
                 if let (Ok(answer), Ok(cut)) = (serde_json::from_slice(bytes), serde_json::from_slice(&cut.body)) {
@@ -30,6 +24,16 @@ pub fn rows(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// The wish of a request for the rows of `rows`.
+pub(super) fn wish(known: &str, plain: Option<&str>) -> Option<Wish> {
+    Wish::of(|name| match name {
+        "rows" => Some("rows"),
+        "rows-known" => Some(known),
+        "rows-plain" => plain,
+        _ => None,
+    })
 }
 
 fn same(kept: &KeptRows, answer: &Value, cut: &Value) {
@@ -88,7 +92,8 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("a part of JSON is JSON")
 }
 
-fn record(data: &str) -> Interaction {
+/// A record of a page that has nothing but this.
+pub(super) fn record(data: &str) -> Interaction {
     let (id, data) = (String::new(), data.to_owned());
     Interaction { id, version: None, updated_at: None, state: RecordState::Present, data }
 }

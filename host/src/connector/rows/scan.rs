@@ -82,9 +82,10 @@ impl<'a> Scan<'a> {
                 out.extend(key);
                 out.push(b':');
             }
-            match &member.inner {
-                Some(inner) if !member.is_fact() => return scan.wanted(inner, out, row),
-                _ => {}
+            if let Some(inner) = &member.inner
+                && !member.is_fact()
+            {
+                return scan.wanted(inner, out, row);
             }
             let value = scan.value()?;
             if member.is_fact() {

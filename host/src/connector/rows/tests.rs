@@ -1,21 +1,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::fuzz::{KNOWN, PLAIN, record, wish};
 use super::*;
-use crate::domain::RecordState;
-
-const KNOWN: &str = r#"{"id":null,"at":null,"properties":{"merged":null}}"#;
-
-const PLAIN: &str = r#"{"id":"id","version":"at","updated-at":"at"}"#;
-
-fn wish(known: &str, plain: Option<&str>) -> Option<Wish> {
-    Wish::of(|name| match name {
-        "rows" => Some("rows"),
-        "rows-known" => Some(known),
-        "rows-plain" => plain,
-        _ => None,
-    })
-}
 
 fn plain(text: &str) -> Wish {
     wish(KNOWN, Some(text)).unwrap()
@@ -36,11 +23,6 @@ fn keep_as(rows: &mut KeptRows, answer: &str, wish: Wish) -> Option<Cut> {
     }
 }
 
-fn record(data: &str) -> Interaction {
-    let (id, data) = ("1".to_owned(), data.to_owned());
-    Interaction { id, version: None, updated_at: None, state: RecordState::Present, data }
-}
-
 fn given(rows: &KeptRows, reference: &str) -> String {
     let [record] = rows.give(vec![record(reference)]).try_into().unwrap();
     record.data
@@ -51,7 +33,7 @@ fn an_answer_is_cut_down_to_what_is_known_of_its_rows_and_the_rows_are_given_for
     let first = r#"{"id":"1", "x" : [{"id":"no"}, "]}"] ,"properties":{"a":"\"}","merged":"7;8"},"at":1.50}"#;
     let second = r#"{"properties":null,"id":"2"}"#;
     let answer = format!(r#" {{"next" : {{"rows":[1]}},"rows":[ {first} ,{second}, {{}}],"total":3}} "#);
-    let mut rows = KeptRows::default();
+    let mut rows = KeptRows::new(usize::MAX);
     let cut = keep(&mut rows, &answer).unwrap();
     assert_eq!(
         std::str::from_utf8(&cut.body).unwrap(),
@@ -71,7 +53,7 @@ fn an_answer_is_cut_down_to_what_is_known_of_its_rows_and_the_rows_are_given_for
 
 #[test]
 fn what_does_not_look_as_the_wish_says_is_left_whole_and_keeps_nothing() {
-    let mut rows = KeptRows::default();
+    let mut rows = KeptRows::new(usize::MAX);
     for answer in [
         "",
         "[]",
@@ -111,15 +93,23 @@ fn what_does_not_look_as_the_wish_says_is_left_whole_and_keeps_nothing() {
 
 #[test]
 fn what_is_kept_and_given_is_bounded() {
-    let mut rows = KeptRows::default();
+    let mut rows = KeptRows::new(usize::MAX);
     let page = |rows: usize| format!(r#"{{"rows":[{}]}}"#, vec![r#"{"id":1}"#; rows].join(","));
     assert!(keep(&mut rows, &page(ROWS + 1)).is_none());
     assert!(keep(&mut rows, &page(ROWS - 1)).is_some());
     assert!(keep(&mut rows, &page(2)).is_none());
     assert!(keep(&mut rows, &page(1)).is_some());
 
+    let long = format!(r#"{{"rows":[{{"x":"{}"}}]}}"#, "x".repeat(900 << 10));
+    let mut rows = KeptRows::new(1 << 20);
+    assert!(keep(&mut rows, &long).is_some());
+    assert!(keep(&mut rows, &long).is_none(), "more than a mebibyte in all");
+    let records = rows.give(vec![record("@0"); PAGE_RECORDS]);
+    let bytes: usize = records.iter().map(|record| record.data.len()).sum();
+    assert!((PAGE_BYTES..PAGE_BYTES + (2 << 20)).contains(&bytes), "{bytes}");
+
     let long = format!(r#"{{"rows":[{{"id":"{}"}}]}}"#, "x".repeat(4 << 20));
-    let mut rows = KeptRows::default();
+    let mut rows = KeptRows::new(usize::MAX);
     assert!(keep_as(&mut rows, &long, plain(PLAIN)).is_some());
     assert!(keep(&mut rows, &long).is_none(), "what a page names would not fit into it");
     for reference in ["@0", "@0+1"] {
@@ -128,7 +118,7 @@ fn what_is_kept_and_given_is_bounded() {
         assert!((PAGE_BYTES..PAGE_BYTES + (5 << 20)).contains(&bytes), "{bytes}");
     }
 
-    let mut rows = KeptRows::default();
+    let mut rows = KeptRows::new(usize::MAX);
     assert!(keep_as(&mut rows, &page(ROWS - 1), plain(PLAIN)).is_some());
     let reference = format!("@0+{}", ROWS - 1);
     let records = rows.give(vec![record(&reference); 1_000]);
@@ -143,7 +133,7 @@ fn plain_rows_are_counted_and_a_record_is_made_of_each() {
         r#"{"id":"3","properties":{"merged":"9"}}"#,
         r#"{"id":"4","properties":false,"at":null}"#,
     ];
-    let mut kept = KeptRows::default();
+    let mut kept = KeptRows::new(usize::MAX);
     let cut = keep_as(&mut kept, &format!(r#"{{"rows":[{}]}}"#, rows.join(",")), plain(PLAIN)).unwrap();
     assert_eq!(cut.body, r#"{"rows":[2,{"id":"3","properties":{"merged":"9"}},1]}"#);
     let named = |name, value: &str| (String::from(name), value.to_owned());
@@ -160,7 +150,7 @@ fn plain_rows_are_counted_and_a_record_is_made_of_each() {
         assert_eq!(kept.give(vec![record(other)]), [record(other)]);
     }
     // Rows of which nobody said what makes a record of them have none.
-    let mut kept = KeptRows::default();
+    let mut kept = KeptRows::new(usize::MAX);
     keep(&mut kept, r#"{"rows":[{"id":"1"}]}"#).unwrap();
     assert_eq!(kept.give(vec![record("@0+1")]), [record("@0+1")]);
 }
@@ -183,21 +173,21 @@ fn a_row_that_tells_more_or_makes_no_record_is_no_plain_one() {
         r#"{"id":"1","properties":{"merged":0}}"#,
         r#"{"id":"1","properties":{"merged":[]}}"#,
     ] {
-        let mut kept = KeptRows::default();
+        let mut kept = KeptRows::new(usize::MAX);
         let answer = format!(r#"{{"rows":[{row}]}}"#);
         let cut = keep_as(&mut kept, &answer, plain(PLAIN)).unwrap_or_else(|| panic!("{row}"));
         assert_eq!(cut.body, answer);
         assert_eq!(kept.give(vec![record("@0+1")]), [record("@0+1")]);
     }
     // A member's member is no fact of the row.
-    let mut kept = KeptRows::default();
+    let mut kept = KeptRows::new(usize::MAX);
     let inner = r#"{"rows":[{"properties":{"merged":null,"id":"5","at":"x"},"id":"1"}]}"#;
     keep_as(&mut kept, inner, plain(PLAIN)).unwrap();
     let given = kept.give(vec![record("@0+1")]);
     assert_eq!((given[0].id.as_str(), given[0].version.as_deref()), ("1", None));
     // What is no object might be taken for a number of rows.
-    assert!(keep_as(&mut KeptRows::default(), r#"{"rows":[{"id":"1"},2]}"#, plain(PLAIN)).is_none());
-    assert!(keep_as(&mut KeptRows::default(), r#"{"rows":[2]}"#, plain("{}")).is_some());
+    assert!(keep_as(&mut KeptRows::new(usize::MAX), r#"{"rows":[{"id":"1"},2]}"#, plain(PLAIN)).is_none());
+    assert!(keep_as(&mut KeptRows::new(usize::MAX), r#"{"rows":[2]}"#, plain("{}")).is_some());
     for nothing in ["", "[]", "{}", r#"{"version":"id"}"#, r#"{"id":null}"#] {
         assert!(plain(nothing).plain.is_none(), "{nothing}");
     }
@@ -223,7 +213,7 @@ proptest! {
     ) {
         let answer = json!({ "beside": beside, "rows": list });
         let text = if pretty { serde_json::to_string_pretty(&answer) } else { serde_json::to_string(&answer) }.unwrap();
-        let mut rows = KeptRows::default();
+        let mut rows = KeptRows::new(usize::MAX);
         let cut = keep(&mut rows, &text).unwrap();
         let cut: Value = serde_json::from_slice(&cut.body).unwrap();
         prop_assert_eq!(&cut["beside"], &beside);
