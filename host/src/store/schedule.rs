@@ -57,23 +57,23 @@ const DISPATCH: Sql = sql!(
     ), claimed AS (
         UPDATE objects o SET active = 1, requested = 0, dispatched_at = d.now
         FROM due d WHERE o.ctid = d.place
-        RETURNING d.id, d.customer_id, d.due_at, d.dispatched_at, d.requested, d.now, d.put_off
-    ), run AS (
-        INSERT INTO runs (object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
-        SELECT id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
+        RETURNING d.id, d.customer_id, d.due_at, d.dispatched_at, d.requested, d.now, d.put_off,
+                  nextval('runs_id_seq') AS run
+    ), runs_of_claimed AS (
+        INSERT INTO runs (id, object_id, window_start, trigger, state, dispatched_at, sent_at, not_before)
+        SELECT run, id, CASE WHEN dispatched_at IS NULL THEN now ELSE now - now % $2 END,
                CASE requested WHEN 1 THEN 'manual' ELSE 'schedule' END, 'dispatched', now, now, now + put_off
-        FROM claimed ORDER BY due_at
-        RETURNING id, object_id
+        FROM claimed
     ), turns AS (
         SELECT c.customer_id, ",
     turn("c.customer_id"),
     " AS turn FROM (SELECT DISTINCT customer_id FROM claimed) c
     )
     INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
-    SELECT 'retrieve', 'r' || run.id,
-           '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || run.id || ',\"object\":' || d.id || '}', d.customer_id,
+    SELECT 'retrieve', 'r' || d.run,
+           '{\"v\":1,\"kind\":\"retrieve\",\"run\":' || d.run || ',\"object\":' || d.id || '}', d.customer_id,
            t.turn + $3 * row_number() OVER (PARTITION BY d.customer_id ORDER BY d.due_at), d.now + d.put_off
-    FROM run JOIN claimed d ON d.id = run.object_id JOIN turns t ON t.customer_id = d.customer_id"
+    FROM claimed d JOIN turns t ON t.customer_id = d.customer_id"
 );
 
 /// Whether anything is due.
