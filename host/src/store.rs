@@ -11,6 +11,7 @@ pub mod feed;
 mod file;
 pub mod landing;
 pub mod outbox;
+mod patience;
 pub mod recordings;
 pub mod retention;
 pub mod runs;
@@ -25,12 +26,13 @@ use std::time::Duration;
 
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use error::During;
 pub use error::StoreError;
 pub use file::FileProblem;
+use patience::Patient;
 
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -69,7 +71,7 @@ pub struct Store {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Backend {
-    Postgres(PgPool),
+    Postgres(Patient),
     /// One writer, so that `BEGIN IMMEDIATE` queues in the process instead of failing in the file; many readers.
     Sqlite {
         write: SqlitePool,
@@ -78,22 +80,44 @@ pub(crate) enum Backend {
     },
 }
 
-/// Runs the same code against whichever database this is: `read!(store, |db, sql| ...)` binds `db` to the pool and
-/// `sql` to a function that picks the dialect.
+/// Runs the body, which answers with a `Result`, on a connection to Postgres that it calls `db`. No answer for too long is an
+/// error, see [`patience`].
+macro_rules! held {
+    ($postgres:expr, |$db:ident| $body:expr) => {
+        async {
+            let mut held = $postgres.take().await?;
+            let done = $postgres.hear(async {
+                let $db = held.connection();
+                $body
+            });
+            let done = done.await?;
+            held.keep();
+            done
+        }
+    };
+}
+
+/// Runs the same code against whichever database this is: `read!(store, |db, sql| ...)` binds `db` to a connection and
+/// `sql` to a function that picks the dialect. The body answers with a `Result`.
 macro_rules! read {
     ($store:expr, |$db:ident, $sql:ident| $body:expr) => {
-        match &$store.backend {
-            $crate::store::Backend::Postgres(pool) => {
-                #[allow(unused_variables)]
-                let ($db, $sql) = (pool, |statement: $crate::store::sql::Sql| statement.postgres);
-                $body
-            }
-            $crate::store::Backend::Sqlite { read, .. } => {
-                #[allow(unused_variables)]
-                let ($db, $sql) = (read, |statement: $crate::store::sql::Sql| statement.sqlite);
-                $body
+        async {
+            match &$store.backend {
+                $crate::store::Backend::Postgres(postgres) => {
+                    #[allow(unused_variables)]
+                    let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
+                    $crate::store::held!(postgres, |$db| $body).await
+                }
+                $crate::store::Backend::Sqlite { read, .. } => {
+                    use $crate::store::error::During as _;
+                    #[allow(unused_variables)]
+                    let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
+                    let $db = &mut *read.acquire().await.during("open the database")?;
+                    $body
+                }
             }
         }
+        .await
     };
 }
 
@@ -121,16 +145,19 @@ macro_rules! write {
         use $crate::store::error::During as _;
         $crate::store::again!(async {
             match &$store.backend {
-                $crate::store::Backend::Postgres(pool) => {
-                    let mut $tx = pool.begin().await.during($operation)?;
+                $crate::store::Backend::Postgres(postgres) => {
                     #[allow(unused_variables)]
                     let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
-                    let done: Result<_, $crate::store::StoreError> = $body;
-                    let done = done?;
-                    $crate::points::point!($operation, before);
-                    $tx.commit().await.during($operation)?;
-                    $crate::points::point!($operation, after);
-                    Ok(done)
+                    $crate::store::held!(postgres, |db| {
+                        let mut $tx = sqlx::Connection::begin(db).await.during($operation)?;
+                        let done: Result<_, $crate::store::StoreError> = $body;
+                        let done = done?;
+                        $crate::points::point!($operation, before);
+                        $tx.commit().await.during($operation)?;
+                        $crate::points::point!($operation, after);
+                        Ok(done)
+                    })
+                    .await
                 }
                 $crate::store::Backend::Sqlite { write, .. } => {
                     let mut $tx = write.begin_with("BEGIN IMMEDIATE").await.during($operation)?;
@@ -148,7 +175,7 @@ macro_rules! write {
         .map_err(|error| $store.named(error))
     }};
 }
-pub(crate) use {again, read, write};
+pub(crate) use {again, held, read, write};
 
 impl Store {
     /// Opens the database. A SQLite file and its folder are created when missing; the schema is not checked yet.
@@ -163,13 +190,8 @@ impl Store {
                 .map_err(|_| StoreError::Url(redacted(url)))?
                 .application_name("syncline")
                 .options([("statement_timeout", timeout.as_str()), ("idle_in_transaction_session_timeout", "30000")]);
-            let pool = PgPoolOptions::new()
-                .max_connections(options.max_connections)
-                .acquire_timeout(Duration::from_secs(5))
-                .connect_with(connect)
-                .await
-                .during("connect")?;
-            return Ok(Self { backend: Backend::Postgres(pool) });
+            let postgres = Patient::connect(connect, options.max_connections, options.statement_timeout).await?;
+            return Ok(Self { backend: Backend::Postgres(postgres) });
         }
         let Some(path) = url.strip_prefix("sqlite://") else { return Err(StoreError::Url(redacted(url))) };
         let file = Arc::<Path>::from(Path::new(path));
@@ -244,7 +266,7 @@ impl Store {
             return Err(StoreError::SchemaNew { found: before, known });
         }
         match &self.backend {
-            Backend::Postgres(pool) => self.migrator().run(pool).await,
+            Backend::Postgres(postgres) => self.migrator().run(&postgres.pool).await,
             Backend::Sqlite { write, .. } => self.migrator().run(write).await,
         }
         .map_err(|error| self.named(StoreError::of_migration(error)))?;
@@ -290,7 +312,7 @@ impl Store {
         };
         let newest = sql::sql!("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success");
         read!(self, |db, sql| {
-            let tables: Result<i64, _> = sqlx::query_scalar(sql(exists)).fetch_one(db).await;
+            let tables: Result<i64, _> = sqlx::query_scalar(sql(exists)).fetch_one(&mut *db).await;
             match tables {
                 Ok(0) => Ok(0),
                 Ok(_) => sqlx::query_scalar(sql(newest)).fetch_one(db).await,
@@ -321,7 +343,7 @@ impl Store {
     /// Closes every connection, after what is running on them.
     pub async fn close(&self) {
         match &self.backend {
-            Backend::Postgres(pool) => pool.close().await,
+            Backend::Postgres(postgres) => postgres.close().await,
             Backend::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;

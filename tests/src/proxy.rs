@@ -47,6 +47,17 @@ struct Habits {
     cut_every: AtomicU64,
     requests: AtomicU64,
     cuts: AtomicU64,
+    connections: AtomicU64,
+    stranded: AtomicU64,
+}
+
+impl Habits {
+    /// Comes back when the connection of this number may go on: never if it is stranded.
+    async fn unless_stranded(&self, number: u64) {
+        if number < self.stranded.load(Ordering::Relaxed) {
+            std::future::pending().await
+        }
+    }
 }
 
 impl Drop for Proxy {
@@ -105,6 +116,11 @@ impl Proxy {
         self.habits.cut_every.store(pieces, Ordering::Relaxed);
     }
 
+    /// From now on nothing is passed on of what is connected, not even that the server hung up; what connects later is served.
+    pub fn strand(&self) {
+        self.habits.stranded.store(self.habits.connections.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     /// How many connections were cut so.
     #[must_use]
     pub fn cuts(&self) -> u64 {
@@ -115,6 +131,7 @@ impl Proxy {
 async fn accept(listener: TcpListener, upstream: Upstream, moods: watch::Receiver<Mood>, habits: Arc<Habits>) {
     while let Ok((client, _)) = listener.accept().await {
         let (upstream, mut moods, habits) = (upstream.clone(), moods.clone(), Arc::clone(&habits));
+        let number = habits.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             if *moods.borrow_and_update() == Mood::Closed {
                 return;
@@ -123,12 +140,12 @@ async fn accept(listener: TcpListener, upstream: Upstream, moods: watch::Receive
             match upstream {
                 Upstream::Tcp(address) => {
                     if let Ok(server) = TcpStream::connect(address).await {
-                        carry(client, server, moods, &habits).await;
+                        carry(client, server, moods, &habits, number).await;
                     }
                 }
                 Upstream::Unix(path) => {
                     if let Ok(server) = UnixStream::connect(path).await {
-                        carry(client, server, moods, &habits).await;
+                        carry(client, server, moods, &habits, number).await;
                     }
                 }
             }
@@ -142,11 +159,12 @@ async fn carry<S: AsyncRead + AsyncWrite>(
     server: S,
     mut moods: watch::Receiver<Mood>,
     habits: &Habits,
+    number: u64,
 ) {
     let (mut from_client, mut to_client) = tokio::io::split(client);
     let (mut from_server, mut to_server) = tokio::io::split(server);
-    let there = one_way(&mut from_client, &mut to_server, moods.clone(), habits, true);
-    let back = one_way(&mut from_server, &mut to_client, moods.clone(), habits, false);
+    let there = one_way(&mut from_client, &mut to_server, moods.clone(), (habits, number), true);
+    let back = one_way(&mut from_server, &mut to_client, moods.clone(), (habits, number), false);
     tokio::select! {
         () = there => {}
         () = back => {}
@@ -158,11 +176,12 @@ async fn one_way(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     mut moods: watch::Receiver<Mood>,
-    habits: &Habits,
+    (habits, number): (&Habits, u64),
     asks: bool,
 ) {
     let mut buffer = vec![0; 64 << 10];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+    loop {
+        let read = from.read(&mut buffer).await;
         let delay = habits.delay_ms.load(Ordering::Relaxed);
         if delay > 0 {
             tokio::time::sleep(Duration::from_millis(delay)).await;
@@ -170,6 +189,8 @@ async fn one_way(
         if moods.wait_for(|mood| *mood != Mood::Silent).await.is_err() {
             return;
         }
+        habits.unless_stranded(number).await;
+        let Ok(read @ 1..) = read else { return };
         if to.write_all(buffer.get(..read).unwrap_or_default()).await.is_err() {
             return;
         }

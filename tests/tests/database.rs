@@ -54,6 +54,13 @@ async fn goes_on(rig: &Rig, what: &str) {
     rig.wait(what, soon(), async || Ok(rig.count(pages).await? > before + 3)).await.unwrap();
 }
 
+/// Ends the sessions of others, once there are some, as a server does that is restarted or dies.
+async fn end_connections(rig: &Rig) {
+    let end = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    rig.wait("a session to end", soon(), async || Ok(rig.count(end).await? > 0)).await.unwrap();
+}
+
 async fn assert_clean(rig: &Rig) {
     rig.settle(Duration::from_secs(90)).await.unwrap();
     let found = rig.compare().await.unwrap();
@@ -97,9 +104,7 @@ async fn a_host_waits_for_postgres_at_the_start_and_survives_whatever_it_does() 
 
     // What a restart or a failover does to sessions.
     for _ in 0..3 {
-        let end = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
-                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        assert!(rig.count(end).await.unwrap() > 0);
+        end_connections(&rig).await;
         pause(0.3).await;
     }
     goes_on(&rig, "work after the restart").await;
@@ -155,6 +160,32 @@ async fn a_run_stops_itself_within_its_lease_when_the_database_says_nothing() {
     goes_on(&rig, "work after the silence").await;
     rig.wait("the first sync", soon(), async || Ok(rig.object("contacts").await?.synced_at.is_some())).await.unwrap();
     assert_clean(&rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_leaves_a_server_that_is_silent_for_ever_and_goes_on_with_the_one_that_took_over() {
+    let (options, _) = lively(Backend::PostgresSqs);
+    let rig = Rig::start(&options).await.unwrap();
+    let proxy = Proxy::of_postgres(rig.store_url()).await.unwrap();
+    let settings = [
+        ("SYNCLINE__STORE__URL", proxy.url(rig.store_url()).unwrap()),
+        ("SYNCLINE__STORE__STATEMENT_TIMEOUT", "1s".to_owned()),
+    ];
+    let mut host = rig.host_with("only", "", &settings).unwrap();
+    goes_on(&rig, "the first pages").await;
+    for _ in 0..2 {
+        // Until every part of the host waits for an answer. None comes: not even a word that the server is gone.
+        proxy.set(Mood::Silent);
+        pause(1.5).await;
+        proxy.strand();
+        end_connections(&rig).await;
+        proxy.set(Mood::Open);
+        goes_on(&rig, "work on new connections").await;
+    }
+    assert!(host.log().contains("no answer within 3s"), "{}", host.log());
+    assert_clean(&rig).await;
+    assert!(host.is_running().unwrap());
+    host.drain(Duration::from_secs(15)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,7 @@ section! {
         busy_timeout: Duration = "5s" in "100ms"..="5m",
         /// How long ended runs, landed batches and rejected records are kept. What landed stays.
         keep_history: Duration = "30d" in "1h"..="3650d",
-        /// How long one statement may run on PostgreSQL.
+        /// How long one statement may run on PostgreSQL. A connection that says nothing for three times as long is closed.
         statement_timeout: Duration = "10s" in "100ms"..="10m",
     }
 }

@@ -264,8 +264,8 @@ impl Store {
                 .bind(1_i64)
                 .fetch_optional(db)
                 .await
-                .during("read a run")?
-        });
+                .during("read a run")
+        })?;
         row.ok_or_else(|| StoreError::NotFound { kind: "run", name: id.to_string(), near: None })
     }
 
@@ -472,8 +472,8 @@ impl Store {
                 .bind(integration.0)
                 .fetch_optional(db)
                 .await
-                .during("read an integration")?
-        });
+                .during("read an integration")
+        })?;
         if row.as_deref() == Some("needs-auth") {
             self.set_integration_paused(integration, false, None).await?;
         }

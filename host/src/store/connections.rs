@@ -1,7 +1,7 @@
 //! How many connections a Postgres server has to give.
 
 use super::error::During as _;
-use super::{Backend, Store, StoreError};
+use super::{Backend, Store, StoreError, held};
 
 /// The connections of a Postgres server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
@@ -33,9 +33,10 @@ impl Store {
                 current_setting('superuser_reserved_connections')::BIGINT
                     + COALESCE(current_setting('reserved_connections', true)::BIGINT, 0) AS reserved,
                 (SELECT COUNT(*) FROM pg_stat_activity WHERE datname IS NOT NULL) AS used";
-        let Backend::Postgres(pool) = &self.backend else { return Ok(None) };
-        let mut all: Connections = sqlx::query_as(ASK).fetch_one(pool).await.during("ask for connections")?;
-        all.used = (all.used - i64::from(pool.size())).max(0);
+        let Backend::Postgres(postgres) = &self.backend else { return Ok(None) };
+        let ask = held!(postgres, |db| sqlx::query_as(ASK).fetch_one(db).await.during("ask for connections"));
+        let mut all: Connections = ask.await?;
+        all.used = (all.used - i64::from(postgres.pool.size())).max(0);
         Ok(Some(all))
     }
 }

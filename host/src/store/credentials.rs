@@ -43,7 +43,7 @@ impl Store {
             // The version first: fields that are newer than it make the next save fail and load again, never the reverse.
             let version: Option<i64> = sqlx::query_scalar(sql(version))
                 .bind(integration.0)
-                .fetch_optional(db)
+                .fetch_optional(&mut *db)
                 .await
                 .during("read credentials")?;
             let fields =
@@ -150,8 +150,8 @@ impl Store {
         let left =
             sql!("SELECT paused_until - ", now, " FROM integrations WHERE id = $1 AND paused_until > ", now_once);
         let left: Option<i64> = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(left)).bind(integration.0).fetch_optional(db).await.during("read a pause")?
-        });
+            sqlx::query_scalar(sql(left)).bind(integration.0).fetch_optional(db).await.during("read a pause")
+        })?;
         Ok(left.and_then(|left| u64::try_from(left).ok()).map(Duration::from_millis))
     }
 }

@@ -179,8 +179,8 @@ impl Store {
                 .fetch_one(db)
                 .await
                 .during("store a record")?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// What landing needs to know of an object; none if it is gone.
@@ -329,8 +329,11 @@ impl Store {
     pub async fn pending_sweep(&self, object: ObjectId) -> Result<Option<(i64, i64)>, StoreError> {
         let pending = sql!("SELECT pending_sweep_seq FROM objects WHERE id = $1");
         read!(self, |db, sql| {
-            let seq: Option<Option<i64>> =
-                sqlx::query_scalar(sql(pending)).bind(object.0).fetch_optional(db).await.during("read a sweep")?;
+            let seq: Option<Option<i64>> = sqlx::query_scalar(sql(pending))
+                .bind(object.0)
+                .fetch_optional(&mut *db)
+                .await
+                .during("read a sweep")?;
             let Some(seq) = seq.flatten() else { return Ok(None) };
             let size = sqlx::query_as(sql(SWEEP_SIZE)).bind(object.0).bind(version(seq + 1, 0)).fetch_one(db).await;
             size.during("size a sweep").map(Some)

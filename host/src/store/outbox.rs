@@ -104,8 +104,8 @@ impl Store {
              FROM outbox WHERE queue = $1"
         );
         let (ready, all): (i64, i64) = read!(self, |db, sql| {
-            sqlx::query_as(sql(depth)).bind(queue.as_str()).fetch_one(db).await.during("read the outbox's depth")?
-        });
+            sqlx::query_as(sql(depth)).bind(queue.as_str()).fetch_one(db).await.during("read the outbox's depth")
+        })?;
         Ok((u64::try_from(ready).unwrap_or(0), u64::try_from(all - ready).unwrap_or(0)))
     }
 }

@@ -93,8 +93,8 @@ impl Store {
     pub async fn recording(&self, run: RunId) -> Result<Vec<RecordingPart>, StoreError> {
         let parts = sql!("SELECT part, text_bytes, payload FROM recordings WHERE run_id = $1 ORDER BY part");
         let rows: Vec<(i64, i64, Vec<u8>)> = read!(self, |db, sql| {
-            sqlx::query_as(sql(parts)).bind(run.0).fetch_all(db).await.during("read a recording")?
-        });
+            sqlx::query_as(sql(parts)).bind(run.0).fetch_all(db).await.during("read a recording")
+        })?;
         Ok(rows.into_iter().map(|(part, text_bytes, payload)| RecordingPart { part, text_bytes, payload }).collect())
     }
 }

@@ -12,7 +12,7 @@ use super::error::During as _;
 use super::outbox::millis;
 use super::schedule::{RING_RUNS, TURN};
 use super::sql::{Sql, id_list, sql};
-use super::{Backend, Store, StoreError, again, read, write};
+use super::{Backend, Store, StoreError, again, held, read, write};
 use crate::domain::{Cursor, ObjectId, Outcome, RunId};
 use crate::points::point;
 
@@ -116,7 +116,7 @@ impl Store {
              WHERE id = $1 AND epoch = $2 AND lease_owner = $3 RETURNING cursor_seq, customer_id"
         );
         match &self.backend {
-            Backend::Postgres(pool) => {
+            Backend::Postgres(postgres) => {
                 // One round trip: the fenced update feeds everything else.
                 const COMMIT: &str = "WITH fenced AS (
                         UPDATE objects SET cursor = $4, cursor_seq = cursor_seq + 1, attempts = 0,
@@ -140,7 +140,7 @@ impl Store {
                     )
                     SELECT cursor_seq FROM fenced";
                 point!("commit a page", before);
-                let seq: Option<i64> = again!(async {
+                let seq: Option<i64> = again!(held!(postgres, |db| {
                     sqlx::query_scalar(COMMIT)
                         .bind(lease.object.0)
                         .bind(lease.epoch)
@@ -154,10 +154,10 @@ impl Store {
                         .bind(page.sweep_seq)
                         .bind(page.requests)
                         .bind(has_batch)
-                        .fetch_optional(pool)
+                        .fetch_optional(db)
                         .await
                         .during("commit a page")
-                })?;
+                }))?;
                 point!("commit a page", after);
                 Ok(seq.ok_or(Fenced))
             }

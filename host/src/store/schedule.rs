@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::During as _;
 use super::outbox::millis;
 use super::sql::{Sql, id_list, sql};
-use super::{Backend, Store, StoreError, again, read, write};
+use super::{Backend, Store, StoreError, again, held, read, write};
 use crate::domain::schedule::DEFAULT_INTERVAL;
 use crate::points::point;
 
@@ -123,17 +123,17 @@ impl Store {
     /// When the database fails; then nothing was dispatched.
     pub async fn dispatch_due(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
         match &self.backend {
-            Backend::Postgres(pool) => {
+            Backend::Postgres(postgres) => {
                 point!("dispatch", before);
-                let done = again!(async {
+                let done = again!(held!(postgres, |db| {
                     sqlx::query(DISPATCH.postgres)
                         .bind(i64::from(limit))
                         .bind(millis(throttle).max(1))
                         .bind(TURN)
-                        .execute(pool)
+                        .execute(db)
                         .await
                         .during("dispatch")
-                })?;
+                }))?;
                 point!("dispatch", after);
                 Ok(done.rows_affected())
             }
@@ -145,12 +145,8 @@ impl Store {
     async fn dispatch_due_sqlite(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
         // A look without the write lock first: most ticks find nothing.
         let any: Option<i64> = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(LOOK))
-                .bind(millis(throttle).max(1))
-                .fetch_optional(db)
-                .await
-                .during("look for due")?
-        });
+            sqlx::query_scalar(sql(LOOK)).bind(millis(throttle).max(1)).fetch_optional(db).await.during("look for due")
+        })?;
         if any.is_none() {
             return Ok(0);
         }
@@ -230,8 +226,8 @@ impl Store {
             sqlx::query_scalar(sql(sql!("SELECT EXISTS (SELECT 1 FROM objects WHERE lease_until < ", now_once, ")")))
                 .fetch_one(db)
                 .await
-                .during("look for expired leases")?
-        });
+                .during("look for expired leases")
+        })?;
         if !any {
             return Ok(0);
         }
@@ -322,8 +318,8 @@ impl Store {
                 .bind(millis(after))
                 .fetch_one(db)
                 .await
-                .during("look for unlanded batches")?
-        });
+                .during("look for unlanded batches")
+        })?;
         if !any {
             return Ok(0);
         }

@@ -9,9 +9,9 @@ const MANY: i64 = 20_000;
 
 async fn filled(url: String) -> Store {
     let store = Store::open(&StoreOptions { max_connections: 1, ..StoreOptions::new(url) }).await.unwrap();
-    if let Backend::Postgres(pool) = &store.backend {
+    if let Backend::Postgres(postgres) = &store.backend {
         // Gone with the connection.
-        sqlx::raw_sql("SET search_path TO pg_temp").execute(pool).await.unwrap();
+        sqlx::raw_sql("SET search_path TO pg_temp").execute(&postgres.pool).await.unwrap();
     }
     store.migrate().await.unwrap();
     let numbers = format!("WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {MANY})");
@@ -27,7 +27,7 @@ async fn filled(url: String) -> Store {
          ANALYZE"
     );
     match &store.backend {
-        Backend::Postgres(pool) => drop(sqlx::raw_sql(AssertSqlSafe(fill)).execute(pool).await.unwrap()),
+        Backend::Postgres(postgres) => drop(sqlx::raw_sql(AssertSqlSafe(fill)).execute(&postgres.pool).await.unwrap()),
         Backend::Sqlite { write, .. } => drop(sqlx::raw_sql(AssertSqlSafe(fill)).execute(write).await.unwrap()),
     }
     store
@@ -40,9 +40,9 @@ async fn plan(store: &Store, statement: Sql, parameters: &[&str]) -> String {
         parameters.iter().enumerate().fold(text.to_owned(), bind)
     };
     let lines: Vec<String> = match &store.backend {
-        Backend::Postgres(pool) => {
+        Backend::Postgres(postgres) => {
             let explain = AssertSqlSafe(format!("EXPLAIN (COSTS OFF) {}", bound(statement.postgres)));
-            sqlx::query_scalar(explain).fetch_all(pool).await.unwrap()
+            sqlx::query_scalar(explain).fetch_all(&postgres.pool).await.unwrap()
         }
         Backend::Sqlite { write, .. } => {
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", bound(statement.sqlite)));
