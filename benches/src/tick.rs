@@ -64,8 +64,9 @@ async fn ticks(bench: &Options, backend: Backend, objects: u64) -> Result<Ticks>
     fill(&database, objects).await?;
     let (mut tick, mut empty, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     let scheduler = Scheduler::new(store, Arc::new(Bell::default()), options_of_scheduler()?);
-    for round in 0..bench.scaled(7, 2) {
-        make_due(&database, objects, 2 * round).await?;
+    let rounds = bench.scaled(7, 2);
+    for round in 0..rounds {
+        make_due(&database, objects, (2 * round, 2 * rounds)).await?;
         let began = Instant::now();
         let dispatched = scheduler.tick().await?;
         tick.push(began.elapsed().as_secs_f64() * 1000.0);
@@ -76,7 +77,7 @@ async fn ticks(bench: &Options, backend: Backend, objects: u64) -> Result<Ticks>
         empty.push(began.elapsed().as_secs_f64() * 1000.0);
         put_back(&database).await?;
 
-        make_due(&database, objects, 2 * round + 1).await?;
+        make_due(&database, objects, (2 * round + 1, 2 * rounds)).await?;
         let began = Instant::now();
         let updated = bare_update(&database).await?;
         bare.push(began.elapsed().as_secs_f64() * 1000.0);
@@ -134,10 +135,11 @@ async fn fill(database: &Database, objects: u64) -> Result<()> {
     }
 }
 
-/// Makes some due that lie spread over the table, others in every round.
-async fn make_due(database: &Database, objects: u64, round: u64) -> Result<()> {
+/// Makes some due that lie spread over the table: others each time, and not beside those of the time before, which left room
+/// in their pages for what comes next.
+async fn make_due(database: &Database, objects: u64, (time, times): (u64, u64)) -> Result<()> {
     let (now, step) = (database.now(), objects / DUE);
-    let place = round % step;
+    let place = time * step / times;
     database.run(format!("UPDATE objects SET due_at = {now} - id % 60000 WHERE id % {step} = {place}")).await
 }
 
