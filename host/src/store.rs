@@ -175,7 +175,33 @@ macro_rules! write {
         .map_err(|error| $store.named(error))
     }};
 }
-pub(crate) use {again, held, read, write};
+
+/// Runs the body, one statement and a `Result`, as a transaction of its own: without the words that begin and end one, each
+/// of which goes to the server and back, or wakes SQLite's thread. The body may run more than once, see [`again`].
+macro_rules! write_one {
+    ($store:expr, $operation:literal, |$db:ident, $sql:ident| $body:expr) => {{
+        use $crate::store::error::During as _;
+        $crate::points::point!($operation, before);
+        let done = $crate::store::again!(async {
+            match &$store.backend {
+                $crate::store::Backend::Postgres(postgres) => {
+                    let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
+                    $crate::store::held!(postgres, |$db| $body).await
+                }
+                $crate::store::Backend::Sqlite { write, .. } => {
+                    let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
+                    let $db = &mut *write.acquire().await.during($operation)?;
+                    $body
+                }
+            }
+        });
+        if done.is_ok() {
+            $crate::points::point!($operation, after);
+        }
+        done.map_err(|error| $store.named(error))
+    }};
+}
+pub(crate) use {again, held, read, write, write_one};
 
 impl Store {
     /// Opens the database. A SQLite file and its folder are created when missing; the schema is not checked yet.
@@ -210,6 +236,8 @@ impl Store {
             .pragma("wal_autocheckpoint", "8192");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            // It is in this process: to ask whether it is there wakes a thread, and says nothing.
+            .test_before_acquire(false)
             // SQLite ends a transaction by itself where the disk is full or fails, and the driver goes on believing in it:
             // such a connection would begin no other, ever.
             .before_acquire(|db, _| Box::pin(async move { Ok(!db.is_in_transaction()) }))
@@ -219,6 +247,7 @@ impl Store {
             .map_err(|error| error.in_file(&file))?;
         let read = SqlitePoolOptions::new()
             .max_connections(options.max_connections)
+            .test_before_acquire(false)
             .connect_with(connect.read_only(true))
             .await
             .during("open the database")

@@ -11,7 +11,7 @@ use super::error::During as _;
 use super::outbox::millis;
 use super::schedule::RING_RUNS;
 use super::sql::{Sql, id_list, sql};
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, read, write, write_one};
 use crate::domain::schedule::DEFAULT_INTERVAL;
 use crate::domain::{CustomerId, IntegrationId, ObjectId, ObjectType, RunId};
 
@@ -138,12 +138,12 @@ impl Store {
     /// When the database fails.
     pub async fn sync_objects(&self, integration: IntegrationId, objects: &[ObjectType]) -> Result<u64, StoreError> {
         let list = rows::object_list(objects);
-        write!(self, "add objects", |tx, sql| {
+        write_one!(self, "add objects", |db, sql| {
             let done = sqlx::query(sql(rows::UPSERT_OBJECTS))
                 .bind(integration.0)
                 .bind(&list)
                 .bind(millis(DEFAULT_INTERVAL))
-                .execute(&mut *tx)
+                .execute(db)
                 .await
                 .during("add objects")?;
             Ok(done.rows_affected())
@@ -422,11 +422,11 @@ impl Store {
             Scope::Integration(id) => (sql!("UPDATE integrations SET interval_ms = $2 WHERE id = $1"), id.0),
             Scope::Object(id) => (sql!("UPDATE objects SET interval_ms = $2 WHERE id = $1"), id.0),
         };
-        write!(self, "set an interval", |tx, sql| {
+        write_one!(self, "set an interval", |db, sql| {
             sqlx::query(sql(statement))
                 .bind(id)
                 .bind(interval.map(millis))
-                .execute(&mut *tx)
+                .execute(db)
                 .await
                 .during("set an interval")?;
             Ok(())

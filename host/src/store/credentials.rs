@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::During as _;
 use super::outbox::millis;
 use super::sql::{Sql, sql};
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, read, write, write_one};
 use crate::domain::IntegrationId;
 
 /// One sealed field, as it is stored.
@@ -99,11 +99,11 @@ impl Store {
     pub async fn begin_refresh(&self, integration: IntegrationId, ttl: Duration) -> Result<bool, StoreError> {
         let begin =
             sql!("UPDATE integrations SET refresh_until = ", now, " + $2 WHERE id = $1 AND refresh_until < ", now);
-        write!(self, "begin a token refresh", |tx, sql| {
+        write_one!(self, "begin a token refresh", |db, sql| {
             let taken = sqlx::query(sql(begin))
                 .bind(integration.0)
                 .bind(millis(ttl))
-                .execute(&mut *tx)
+                .execute(db)
                 .await
                 .during("begin a token refresh")?
                 .rows_affected();
@@ -117,8 +117,8 @@ impl Store {
     /// When the database fails; the right then ends by itself.
     pub async fn end_refresh(&self, integration: IntegrationId) -> Result<(), StoreError> {
         let end = sql!("UPDATE integrations SET refresh_until = 0 WHERE id = $1");
-        write!(self, "end a token refresh", |tx, sql| {
-            sqlx::query(sql(end)).bind(integration.0).execute(&mut *tx).await.during("end a token refresh")?;
+        write_one!(self, "end a token refresh", |db, sql| {
+            sqlx::query(sql(end)).bind(integration.0).execute(db).await.during("end a token refresh")?;
             Ok(())
         })
     }
@@ -135,9 +135,9 @@ impl Store {
             now,
             " + $2"
         );
-        write!(self, "keep a pause", |tx, sql| {
+        write_one!(self, "keep a pause", |db, sql| {
             let lasts = millis(lasts);
-            sqlx::query(sql(pause)).bind(integration.0).bind(lasts).execute(&mut *tx).await.during("keep a pause")?;
+            sqlx::query(sql(pause)).bind(integration.0).bind(lasts).execute(db).await.during("keep a pause")?;
             Ok(())
         })
     }

@@ -11,7 +11,7 @@ mod sqlite;
 
 use super::error::During as _;
 use super::sql::sql;
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, read, write, write_one};
 use crate::domain::{BatchId, IntegrationId, ObjectId};
 
 /// Records of one page at most; the low bits of a version.
@@ -214,8 +214,8 @@ impl Store {
              ON CONFLICT (queue, dedup) DO UPDATE
              SET attempts = outbox.attempts + 1, order_key = EXCLUDED.order_key, available_at = EXCLUDED.available_at"
         );
-        write!(self, "ring for the rest of an object", |tx, sql| {
-            sqlx::query(sql(ring)).bind(object.0).execute(&mut *tx).await.during("ring for the rest of an object")?;
+        write_one!(self, "ring for the rest of an object", |db, sql| {
+            sqlx::query(sql(ring)).bind(object.0).execute(db).await.during("ring for the rest of an object")?;
             Ok(())
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::During as _;
 use super::sql::sql;
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, read, write_one};
 use crate::queue::QueueName;
 
 /// A row taken from the outbox.
@@ -56,12 +56,12 @@ impl Store {
             row: OutboxRow,
             order_key: i64,
         }
-        let mut taken: Vec<Taken> = write!(self, "take from the outbox", |tx, sql| {
+        let mut taken: Vec<Taken> = write_one!(self, "take from the outbox", |db, sql| {
             let taken = sqlx::query_as(sql(take))
                 .bind(queue.as_str())
                 .bind(i64::try_from(max).unwrap_or(i64::MAX))
                 .bind(millis(visibility))
-                .fetch_all(&mut *tx)
+                .fetch_all(db)
                 .await
                 .during("take from the outbox")?;
             Ok(taken)
@@ -86,8 +86,8 @@ impl Store {
                 (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each($1))",
         };
         let pairs = serde_json::to_string(taken).unwrap_or_default();
-        write!(self, "delete from the outbox", |tx, sql| {
-            sqlx::query(sql(delete)).bind(&pairs).execute(&mut *tx).await.during("delete from the outbox")?;
+        write_one!(self, "delete from the outbox", |db, sql| {
+            sqlx::query(sql(delete)).bind(&pairs).execute(db).await.during("delete from the outbox")?;
             Ok(())
         })
     }

@@ -5,7 +5,7 @@
 use super::error::During as _;
 use super::runs::{Fenced, Lease};
 use super::sql::sql;
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, read, write, write_one};
 use crate::domain::{ObjectId, RunId};
 
 /// What one slice of a run leaves.
@@ -26,11 +26,11 @@ impl Store {
     /// When the database fails.
     pub async fn record_next(&self, object: ObjectId, wanted: bool) -> Result<(), StoreError> {
         let set = sql!("UPDATE objects SET record_next = $2 WHERE id = $1");
-        write!(self, "ask for a recording", |tx, sql| {
+        write_one!(self, "ask for a recording", |db, sql| {
             sqlx::query(sql(set))
                 .bind(object.0)
                 .bind(i64::from(wanted))
-                .execute(&mut *tx)
+                .execute(db)
                 .await
                 .during("ask for a recording")?;
             Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::outbox::millis;
 use super::sql::sql;
-use super::{Store, StoreError, write};
+use super::{Store, StoreError, write_one};
 
 /// A recording holds a customer's data in bulk and is kept for somebody who waits for it: no longer than this.
 const RECORDINGS: Duration = Duration::from_secs(7 * 86_400);
@@ -42,11 +42,11 @@ impl Store {
         let mut removed = 0;
         let steps = [(recordings, keep.min(RECORDINGS)), (rejected, keep), (batches, keep), (runs, keep)];
         for (statement, keep) in steps {
-            removed += write!(self, "forget what is over", |tx, sql| {
+            removed += write_one!(self, "forget what is over", |db, sql| {
                 let done = sqlx::query(sql(statement))
                     .bind(millis(keep))
                     .bind(i64::from(limit))
-                    .execute(&mut *tx)
+                    .execute(db)
                     .await
                     .during("forget what is over")?;
                 Ok(done.rows_affected())

@@ -12,7 +12,7 @@ use super::error::During as _;
 use super::outbox::millis;
 use super::schedule::{RING_RUNS, TURN};
 use super::sql::{Sql, id_list, sql};
-use super::{Backend, Store, StoreError, again, held, read, write};
+use super::{Backend, Store, StoreError, again, held, read, write, write_one};
 use crate::domain::{Cursor, ObjectId, Outcome, RunId};
 use crate::points::point;
 
@@ -85,12 +85,12 @@ impl Store {
         };
         let pairs: Vec<(i64, i64)> = leases.iter().map(|lease| (lease.object.0, lease.epoch)).collect();
         let pairs = serde_json::to_string(&pairs).unwrap_or_default();
-        write!(self, "renew leases", |tx, sql| {
+        write_one!(self, "renew leases", |db, sql| {
             let held: Vec<i64> = sqlx::query_scalar(sql(renew))
                 .bind(owner)
                 .bind(&pairs)
                 .bind(millis(lease))
-                .fetch_all(&mut *tx)
+                .fetch_all(db)
                 .await
                 .during("renew leases")?;
             Ok(held.into_iter().map(ObjectId).collect())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::During as _;
 use super::outbox::millis;
 use super::sql::{Sql, id_list, sql};
-use super::{Backend, Store, StoreError, again, held, read, write};
+use super::{Backend, Store, StoreError, again, held, read, write, write_one};
 use crate::domain::schedule::DEFAULT_INTERVAL;
 use crate::points::point;
 
@@ -122,6 +122,13 @@ impl Store {
     /// # Errors
     /// When the database fails; then nothing was dispatched.
     pub async fn dispatch_due(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
+        // A look first, which plans little and locks nothing: most ticks find nothing.
+        let any: Option<i64> = read!(self, |db, sql| {
+            sqlx::query_scalar(sql(LOOK)).bind(millis(throttle).max(1)).fetch_optional(db).await.during("look for due")
+        })?;
+        if any.is_none() {
+            return Ok(0);
+        }
         match &self.backend {
             Backend::Postgres(postgres) => {
                 point!("dispatch", before);
@@ -143,13 +150,6 @@ impl Store {
 
     /// The same in three statements: SQLite has no data-modifying CTE, but one writer at a time.
     async fn dispatch_due_sqlite(&self, limit: u32, throttle: Duration) -> Result<u64, StoreError> {
-        // A look without the write lock first: most ticks find nothing.
-        let any: Option<i64> = read!(self, |db, sql| {
-            sqlx::query_scalar(sql(LOOK)).bind(millis(throttle).max(1)).fetch_optional(db).await.during("look for due")
-        })?;
-        if any.is_none() {
-            return Ok(0);
-        }
         let last_run = sql!("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'runs'");
         let messages = sql!(
             "INSERT INTO outbox (queue, dedup, body, customer_id, order_key, available_at)
@@ -323,11 +323,11 @@ impl Store {
         if !any {
             return Ok(0);
         }
-        write!(self, "ring again for unlanded batches", |tx, sql| {
+        write_one!(self, "ring again for unlanded batches", |db, sql| {
             let done = sqlx::query(sql(ring))
                 .bind(millis(after))
                 .bind(i64::from(limit))
-                .execute(&mut *tx)
+                .execute(db)
                 .await
                 .during("ring again for unlanded batches")?;
             Ok(done.rows_affected())
@@ -364,11 +364,11 @@ impl Store {
         );
         let map: BTreeMap<&str, i64> = providers.iter().map(|(name, every)| (name.as_str(), millis(*every))).collect();
         let map = serde_json::to_string(&map).unwrap_or_default();
-        write!(self, "apply intervals", |tx, sql| {
+        write_one!(self, "apply intervals", |db, sql| {
             let done = sqlx::query(sql(statement))
                 .bind(millis(default.unwrap_or(DEFAULT_INTERVAL)))
                 .bind(&map)
-                .execute(&mut *tx)
+                .execute(db)
                 .await
                 .during("apply intervals")?;
             Ok(done.rows_affected())

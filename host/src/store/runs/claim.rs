@@ -6,7 +6,7 @@ use super::Lease;
 use crate::domain::{Cursor, CustomerId, DeleteMode, IntegrationId, ObjectId, RunId, SyncMode};
 use crate::store::outbox::millis;
 use crate::store::sql::sql;
-use crate::store::{Store, StoreError, write};
+use crate::store::{Store, StoreError, write, write_one};
 
 /// A claimed run with everything that is needed to work on it.
 #[derive(Debug, Clone)]
@@ -210,13 +210,13 @@ impl Store {
             "UPDATE runs SET connector_version = $3, connector_digest = $4
              WHERE id = $1 AND epoch = $2 AND state = 'running'"
         );
-        write!(self, "note the connector", |tx, sql| {
+        write_one!(self, "note the connector", |db, sql| {
             sqlx::query(sql(note))
                 .bind(lease.run.0)
                 .bind(lease.epoch)
                 .bind(version)
                 .bind(digest)
-                .execute(&mut *tx)
+                .execute(db)
                 .await
                 .during("note the connector")?;
             Ok(())
