@@ -11,7 +11,7 @@ use syncline::schedule::{ScheduleOptions, Scheduler};
 use syncline::store::{Store, StoreOptions};
 
 use crate::bench::Options;
-use crate::clocks::best;
+use crate::clocks::median;
 use crate::database::{Backend, Database};
 use crate::report::{Figure, Target};
 use crate::site;
@@ -47,7 +47,7 @@ pub(crate) async fn measure(bench: &Options) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Milliseconds, the best of several rounds.
+/// Milliseconds, the median of several rounds: one of them may be lucky with its pages.
 struct Ticks {
     tick: f64,
     empty: f64,
@@ -64,7 +64,7 @@ async fn ticks(bench: &Options, backend: Backend, objects: u64) -> Result<Ticks>
     fill(&database, objects).await?;
     let (mut tick, mut empty, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     let scheduler = Scheduler::new(store, Arc::new(Bell::default()), options_of_scheduler()?);
-    let rounds = bench.scaled(7, 2);
+    let rounds = bench.scaled(9, 3);
     for round in 0..rounds {
         make_due(&database, objects, (2 * round, 2 * rounds)).await?;
         let began = Instant::now();
@@ -84,7 +84,7 @@ async fn ticks(bench: &Options, backend: Backend, objects: u64) -> Result<Ticks>
         ensure!(updated as u64 == DUE, "{updated} objects were updated instead of {DUE}");
         put_back(&database).await?;
     }
-    Ok(Ticks { tick: best(&tick), empty: best(&empty), bare: best(&bare) })
+    Ok(Ticks { tick: median(tick), empty: median(empty), bare: median(bare) })
 }
 
 fn options_of_scheduler() -> Result<ScheduleOptions> {
