@@ -171,7 +171,10 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "throttle-postgres",
         file: SCHEDULE,
-        edits: &[(" - $2)\n        ORDER BY o.due_at LIMIT $1", " - $2 / 2)\n        ORDER BY o.due_at LIMIT $1")],
+        edits: &[
+            (" - $2)\n        ORDER BY o.due_at LIMIT $1", " - $2 / 2)\n        ORDER BY o.due_at LIMIT $1"),
+            (" - $1) LIMIT 1", " - $1 / 2) LIMIT 1"),
+        ],
         checks: &[sim("postgres"), store("dispatch::postgres")],
     },
     Mutant {
