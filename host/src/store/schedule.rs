@@ -78,7 +78,7 @@ const DISPATCH: Sql = sql!(
 
 /// Whether anything is due.
 const LOOK: Sql = sql!(
-    "SELECT 1 FROM objects WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
+    "SELECT id FROM objects WHERE active = 0 AND state = 'active' AND held = 0 AND due_at <= ",
     now_once,
     "
        AND (dispatched_at IS NULL OR dispatched_at <= ",
