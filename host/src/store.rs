@@ -97,27 +97,33 @@ macro_rules! held {
     };
 }
 
-/// Runs the same code against whichever database this is: `read!(store, |db, sql| ...)` binds `db` to a connection and
-/// `sql` to a function that picks the dialect. The body answers with a `Result`.
-macro_rules! read {
-    ($store:expr, |$db:ident, $sql:ident| $body:expr) => {
+/// Runs the body, which answers with a `Result`, against whichever database this is: `db` is a connection, SQLite's of the
+/// pool named, and `sql` a function that picks the dialect.
+macro_rules! on {
+    ($store:expr, $pool:ident, |$db:ident, $sql:ident| $body:expr) => {
         async {
+            use $crate::store::error::During as _;
             match &$store.backend {
                 $crate::store::Backend::Postgres(postgres) => {
                     #[allow(unused_variables)]
                     let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
                     $crate::store::held!(postgres, |$db| $body).await
                 }
-                $crate::store::Backend::Sqlite { read, .. } => {
-                    use $crate::store::error::During as _;
+                $crate::store::Backend::Sqlite { $pool, .. } => {
                     #[allow(unused_variables)]
                     let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
-                    let $db = &mut *read.acquire().await.during("open the database")?;
+                    let $db = &mut *$pool.acquire().await.during("connect")?;
                     $body
                 }
             }
         }
-        .await
+    };
+}
+
+/// Runs the body, which reads: `read!(store, |db, sql| ...)`, see [`on`].
+macro_rules! read {
+    ($store:expr, |$db:ident, $sql:ident| $body:expr) => {
+        $crate::store::on!($store, read, |$db, $sql| $body).await
     };
 }
 
@@ -138,6 +144,18 @@ macro_rules! again {
     }};
 }
 
+/// Commits a transaction whose body came to a good end; the rest of [`write`] in either database.
+macro_rules! commit {
+    ($operation:literal, $tx:ident, $body:expr) => {{
+        let done: Result<_, $crate::store::StoreError> = $body;
+        let done = done?;
+        $crate::points::point!($operation, before);
+        $tx.commit().await.during($operation)?;
+        $crate::points::point!($operation, after);
+        Ok(done)
+    }};
+}
+
 /// Runs the body, which answers with a `Result`, in one write transaction and commits it; an early `?` or `return` rolls
 /// back. The body may run more than once, see [`again`].
 macro_rules! write {
@@ -150,12 +168,7 @@ macro_rules! write {
                     let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
                     $crate::store::held!(postgres, |db| {
                         let mut $tx = sqlx::Connection::begin(db).await.during($operation)?;
-                        let done: Result<_, $crate::store::StoreError> = $body;
-                        let done = done?;
-                        $crate::points::point!($operation, before);
-                        $tx.commit().await.during($operation)?;
-                        $crate::points::point!($operation, after);
-                        Ok(done)
+                        $crate::store::commit!($operation, $tx, $body)
                     })
                     .await
                 }
@@ -163,12 +176,7 @@ macro_rules! write {
                     let mut $tx = write.begin_with("BEGIN IMMEDIATE").await.during($operation)?;
                     #[allow(unused_variables)]
                     let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
-                    let done: Result<_, $crate::store::StoreError> = $body;
-                    let done = done?;
-                    $crate::points::point!($operation, before);
-                    $tx.commit().await.during($operation)?;
-                    $crate::points::point!($operation, after);
-                    Ok(done)
+                    $crate::store::commit!($operation, $tx, $body)
                 }
             }
         })
@@ -176,32 +184,19 @@ macro_rules! write {
     }};
 }
 
-/// Runs the body, one statement and a `Result`, as a transaction of its own: without the words that begin and end one, each
-/// of which goes to the server and back, or wakes SQLite's thread. The body may run more than once, see [`again`].
+/// Runs the body, one statement, as a transaction of its own, see [`on`]: without the words that begin and end one, each of
+/// which goes to the server and back, or wakes SQLite's thread. The body may run more than once, see [`again`].
 macro_rules! write_one {
     ($store:expr, $operation:literal, |$db:ident, $sql:ident| $body:expr) => {{
-        use $crate::store::error::During as _;
         $crate::points::point!($operation, before);
-        let done = $crate::store::again!(async {
-            match &$store.backend {
-                $crate::store::Backend::Postgres(postgres) => {
-                    let $sql = |statement: $crate::store::sql::Sql| statement.postgres;
-                    $crate::store::held!(postgres, |$db| $body).await
-                }
-                $crate::store::Backend::Sqlite { write, .. } => {
-                    let $sql = |statement: $crate::store::sql::Sql| statement.sqlite;
-                    let $db = &mut *write.acquire().await.during($operation)?;
-                    $body
-                }
-            }
-        });
+        let done = $crate::store::again!($crate::store::on!($store, write, |$db, $sql| $body));
         if done.is_ok() {
             $crate::points::point!($operation, after);
         }
         done.map_err(|error| $store.named(error))
     }};
 }
-pub(crate) use {again, held, read, write, write_one};
+pub(crate) use {again, commit, held, on, read, write, write_one};
 
 impl Store {
     /// Opens the database. A SQLite file and its folder are created when missing; the schema is not checked yet.

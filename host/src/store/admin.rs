@@ -7,7 +7,6 @@ use std::time::Duration;
 pub use rows::{CustomerRow, IntegrationRow, NewIntegration, ObjectFilter, ObjectRow, RunFilter, RunRow};
 
 use super::credentials::{PUT_FIELD, SealedField};
-use super::error::During as _;
 use super::outbox::millis;
 use super::schedule::RING_RUNS;
 use super::sql::{Sql, id_list, sql};

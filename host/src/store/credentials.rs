@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::error::During as _;
 use super::outbox::millis;
 use super::sql::{Sql, sql};
 use super::{Store, StoreError, read, write, write_one};

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::error::During as _;
 use super::sql::sql;
 use super::{Store, StoreError, read};
 use crate::domain::{IntegrationId, ObjectId};

@@ -9,7 +9,6 @@
 mod postgres;
 mod sqlite;
 
-use super::error::During as _;
 use super::sql::sql;
 use super::{Store, StoreError, read, write, write_one};
 use crate::domain::{BatchId, IntegrationId, ObjectId};

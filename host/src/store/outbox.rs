@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::error::During as _;
 use super::sql::sql;
 use super::{Store, StoreError, read, write_one};
 use crate::queue::QueueName;

@@ -2,7 +2,6 @@
 //!
 //! What is in a part is not known here: compressed text, written and read by `kit::cassette`.
 
-use super::error::During as _;
 use super::runs::{Fenced, Lease};
 use super::sql::sql;
 use super::{Store, StoreError, read, write, write_one};
